@@ -1,0 +1,107 @@
+#include "connectors/generator_notices.h"
+
+#include <algorithm>
+
+namespace tillwatch::connectors::generation {
+
+Channel Notices::usual_channel(const Card& card) const {
+  if ((card.channels & kBySms) != 0) return Channel::sms;
+  return (card.channels & kByPush) != 0 ? Channel::app_push : Channel::wechat;
+}
+
+// A few seconds; one in twelve takes up to forty. Short of the shortest term even when the message is late as well.
+DurationMs Notices::wait_before_telling() {
+  return random_.chance(920'000) ? random_.between(900, 8000) : random_.between(8000, 40'000);
+}
+
+Submission Notices::start(TimeMs at, const Transaction& about) {
+  Submission submission;
+  submission.transaction = submission.about = about.id;
+  submission.at = at;
+  submission.message = ++message_;
+  submission.amount_minor = about.amount_minor;
+  submission.card = about.card;
+  submission.merchant = world_.terminals[about.terminal].merchant;
+  submission.channel = usual_channel(world_.cards[about.card]);
+  return submission;
+}
+
+bool Notices::send(const Submission& submission) {
+  const bool late = delivery_.send(submission);
+  if (submission.status != SubmitStatus::accepted) return late;
+  Receipt receipt;
+  receipt.sent_at = submission.at;
+  receipt.at = submission.at + (random_.chance(970'000) ? random_.between(900, 6000) : random_.between(6000, 60'000));
+  receipt.message = submission.message;
+  receipt.card = submission.card;
+  receipt.merchant = submission.merchant;
+  receipt.to_merchant = submission.to_merchant;
+  receipt.delivered = !random_.chance(2000);
+  delivery_.send(receipt);
+  return late;
+}
+
+Notices::Told Notices::tell_of_debit(const Transaction& debit, bool by_tail, bool at_once) {
+  const Card& card = world_.cards[debit.card];
+  Told told;
+  if (!card.owes_notice(debit.amount_minor)) return told;
+  told.at = debit.known_at() + (at_once ? random_.between(900, 5000) : wait_before_telling());
+  const TimeMs due_at = debit.known_at() + world_.issuers[card.issuer].submit_within;
+  const TimeMs maintenance_end = world_.maintenance_end(card.issuer, due_at);
+  if (maintenance_end != 0 && !at_once) {
+    // What is owed within the window is due 300 s after its end.
+    told.at = std::max(told.at, maintenance_end + random_.between(5000, 120'000));
+    told.late = submit(told.at, debit, usual_channel(card), SubmitStatus::accepted, 1);
+    return told;
+  }
+  if (!at_once && random_.chance(30'000)) {
+    told.late = submit(told.at, debit, usual_channel(card), SubmitStatus::rejected, 1);
+    const bool can_push = (card.channels & kByPush) != 0;
+    told.at += random_.between(4000, 18'000);
+    told.late |= submit(told.at, debit, can_push ? Channel::app_push : usual_channel(card), SubmitStatus::accepted, 2);
+    return told;
+  }
+  Submission submission = start(told.at, debit);
+  told.by_tail = by_tail && random_.chance(33'000);
+  if (told.by_tail) submission.transaction = {};
+  told.late = send(submission);
+  return told;
+}
+
+void Notices::tell_merchant(const Transaction& debit) {
+  const Merchant& merchant = world_.merchant_of(debit.terminal);
+  if (!merchant.notified || debit.amount_minor < merchant.min_notify_minor) return;
+  Submission submission = start(debit.known_at() + random_.between(900, 8000), debit);
+  submission.to_merchant = true;
+  submission.channel = Channel::app_push;
+  send(submission);
+}
+
+void Notices::tell_of_refund(const Transaction& refund) {
+  if (!world_.cards[refund.card].enabled) return;
+  Submission submission = start(refund.known_at() + wait_before_telling(), refund);
+  submission.category = NoticeCategory::refund_done;
+  submission.refund = refund.refund;
+  submission.refund_reason = refund.reason;
+  send(submission);
+}
+
+void Notices::tell_of_inquiry(TimeMs at, uint32_t card) {
+  Submission submission;
+  submission.at = at;
+  submission.message = ++message_;
+  submission.card = card;
+  submission.category = NoticeCategory::otp;
+  submission.channel = usual_channel(world_.cards[card]);
+  send(submission);
+}
+
+bool Notices::submit(TimeMs at, const Transaction& about, Channel channel, SubmitStatus status, uint8_t attempt) {
+  Submission submission = start(at, about);
+  submission.channel = channel;
+  submission.status = status;
+  submission.attempt = attempt;
+  return send(submission);
+}
+
+}  // namespace tillwatch::connectors::generation

@@ -1,0 +1,48 @@
+// The messages that tell holders and merchants of their transactions, and the receipts for them.
+#pragma once
+
+#include <cstdint>
+
+#include "connectors/generator_delivery.h"
+#include "connectors/generator_facts.h"
+#include "connectors/generator_random.h"
+#include "connectors/generator_world.h"
+
+namespace tillwatch::connectors::generation {
+
+class Notices {
+ public:
+  Notices(const GeneratorOptions& options, const World& world, Delivery& delivery)
+      : world_(world), delivery_(delivery), random_(options.seed, 3) {}
+
+  // Tells the cardholder of a debit, in time, if the subscription asks for it. `by_tail`: one message in thirty may come
+  // without txn_id (the caller has made sure that tail and amount find this debit alone). Says whether it did.
+  struct Told {
+    bool by_tail = false;
+    bool late = false;  // a message arrives beyond the lateness
+    TimeMs at = 0;      // when it was accepted; 0: nobody was told
+  };
+  Told tell_of_debit(const Transaction& debit, bool by_tail, bool at_once);
+  // Tells the merchant, if it has subscribed.
+  void tell_merchant(const Transaction& debit);
+  // Tells the cardholder that the money of `undone` is back.
+  void tell_of_refund(const Transaction& refund);
+  // Another message, which is about no transaction.
+  void tell_of_inquiry(TimeMs at, uint32_t card);
+
+  // One message on its way at `at`, with its receipt if it was accepted. True when it arrives beyond the lateness.
+  bool submit(TimeMs at, const Transaction& about, Channel channel, SubmitStatus status, uint8_t attempt);
+
+ private:
+  Submission start(TimeMs at, const Transaction& about);
+  bool send(const Submission& submission);
+  DurationMs wait_before_telling();
+  Channel usual_channel(const Card& card) const;
+
+  const World& world_;
+  Delivery& delivery_;
+  Random random_;
+  uint64_t message_ = 0;
+};
+
+}  // namespace tillwatch::connectors::generation
