@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <rocksdb/write_batch.h>
+#include <sys/statvfs.h>
 
 #include "state/commit_sequence.h"
 #include "state/key_codec.h"
@@ -140,8 +141,19 @@ class RocksdbStore final : public Store {
     return {};
   }
 
+  // A log that a full disk cut short cannot be written on by RocksDB 7.8, and its Debian build ends the process when that is tried
+  // (an assertion), so a write that does not fit is not begun. It needs its bytes twice: in the log, and later in a table.
+  Status fits(const rocksdb::WriteBatch& batch, std::string_view doing) const {
+    constexpr uint64_t kSpare = 2ull << 20;  // RocksDB's other files: manifest, options, own log
+    struct statvfs disk {};
+    if (::statvfs(options_.path.c_str(), &disk) != 0) return {};  // whoever cannot say does not forbid
+    if (disk.f_bavail * disk.f_frsize >= 2 * batch.GetDataSize() + kSpare) return {};
+    return store_error(options_.path, doing, rocksdb::Status::NoSpace());
+  }
+
   Status write(rocksdb::WriteBatch& batch, bool sync, std::string_view doing) {
     if (Status ready = resume(doing); !ready) return ready;
+    if (Status enough = fits(batch, doing); !enough) return enough;
     rocksdb::WriteOptions write_options;
     write_options.sync = sync;
     const rocksdb::Status written = db().Write(write_options, &batch);

@@ -481,7 +481,7 @@ TEST_F(RocksdbCrash, AFullDiskIsUnavailableAndLaterAllIsWell) {
   };
   EXPECT_EXIT(
       {
-        if (!mount_small_disk(path_, "32m")) std::exit(kNotAllowed);
+        if (!mount_small_disk(path_, "64m")) std::exit(kNotAllowed);
         fill_disk_and_free_it(path_);
         std::exit(HasFailure() ? 1 : 0);
       },
