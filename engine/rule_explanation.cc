@@ -162,6 +162,8 @@ class Explainer {
       section.add(fmt::format(
           "A further hit of the same key within {} of the last counts on the same alert; later ones begin a new one.",
           duration_text(rule_.quiet)));
+    } else if (compiled_.alerts && !rule_.steps.empty()) {
+      section.add("Each event whose steps come out so is an alert of its own.");
     } else if (compiled_.alerts) {
       section.add("Further hits of the same key count on the same alert while it is open.");
     }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -127,7 +128,11 @@ class Machine final : public Surroundings {
   Verdict judge(Entry& entry, TimeMs as_of, DurationMs& waited);  // without writing the facts into the entry
   void write_facts(Entry& entry);
   void hit(FoldState& state, const Entry& entry);
+  std::optional<size_t> open_for(const FoldState& state, TimeMs time) const;
   bool join(FoldState& state, const Entry& entry);  // false: no alert is open that it could join
+  bool join(FoldState& state, size_t index);        // the same for an instance whose steps are done
+  void count_hit(Instance& instance);
+  void add_reads(Instance& instance, const std::vector<TableRead>& reads) const;
   void hold(FoldState& state, const Entry& entry);
   void stop_holding(FoldState& state, TimeMs at);
   void ask_holding(FoldState& state, TimeMs at);
@@ -153,6 +158,7 @@ class Machine final : public Surroundings {
   void render(Instance& instance, TimeMs at);
   Severity severity_of(const Instance& instance, TimeMs at);
   void add_evidence(Instance& instance, const Entry& entry);
+  static void add_evidence(Instance& instance, Instance::Evidence evidence);
   void emit(const Instance& instance);
   void bind(const Instance& instance, TimeMs at);
   void note_error();

@@ -31,7 +31,10 @@ void Machine::add_evidence(Instance& instance, const Entry& entry) {
     if (!id.missing()) evidence.event_id = id.text();
   }
   instance.arrived_at = std::max(instance.arrived_at, entry.arrived_at);
-  if (!rule_->alerts) return;
+  if (rule_->alerts) add_evidence(instance, std::move(evidence));
+}
+
+void Machine::add_evidence(Instance& instance, Instance::Evidence evidence) {
   if (instance.evidence.size() >= kMaxEvidence) instance.evidence.erase(instance.evidence.begin() + 1);  // the first one stays
   instance.evidence.push_back(std::move(evidence));
 }
@@ -91,11 +94,13 @@ void Machine::decide(FoldState& state, Entry& entry, TimeMs as_of) {
   if (enter_step(state, index)) settle_early(state, index);
 }
 
-// What would resolve an instance that waits for its first step may have come before it.
+// What would resolve an instance that waits for its first step may have been read before its trigger. What happened before the
+// trigger ends nothing: it is the step's window that says how far back to look.
 void Machine::settle_early(FoldState& state, size_t index) {
   if (state.instances[index]->phase != Instance::Phase::stepping || state.instances[index]->fired) return;
   for (const Entry& earlier : key_->log) {
     if (earlier.order() >= position_) break;
+    if (earlier.time < state.instances[index]->anchor_time) continue;
     for (int way_index : rule_->inputs[earlier.input].ways) {
       const CompiledWay& way = rule_->ways[static_cast<size_t>(way_index)];
       if (way.input != earlier.input || earlier.input == 0) continue;
@@ -109,30 +114,61 @@ void Machine::settle_early(FoldState& state, size_t index) {
   }
 }
 
-// A trigger of a rule without steps joins the alert that is open.
-bool Machine::join(FoldState& state, const Entry& entry) {
+// The open alert that a hit at `time` counts on; none: it is an alert of its own.
+std::optional<size_t> Machine::open_for(const FoldState& state, TimeMs time) const {
   for (size_t i = state.instances.size(); i-- > 0;) {
     const Instance& open = *state.instances[i];
-    const bool asking = open.phase == Instance::Phase::asking;
-    if (open.phase != Instance::Phase::open && !asking) continue;
-    if (rule_->quiet >= 0 && entry.time - open.hit_time > rule_->quiet) continue;
-    if (open.hit == entry.id) return true;  // asked again because of a late event: the same hit
-    Instance& joined = edit(state, i);
-    joined.hit = entry.id;
-    joined.hit_time = std::max(joined.hit_time, entry.time);
-    joined.row = std::make_shared<const std::string>(entry.row);
-    ++joined.hits;
-    joined.updated_at = position_.at;
-    for (const TableRead& read : reads_) {
-      if (rule_->reads_matter && std::find(joined.reads.begin(), joined.reads.end(), read) == joined.reads.end())
-        joined.reads.push_back(read);
-    }
-    add_evidence(joined, entry);
-    joined.severity = severity_of(joined, position_.at);
-    if (!asking) render(joined, position_.at);
-    return true;
+    if (open.phase != Instance::Phase::open && open.phase != Instance::Phase::asking) continue;
+    if (rule_->quiet < 0 || time - open.hit_time <= rule_->quiet) return i;
   }
-  return false;
+  return {};
+}
+
+// A trigger of a rule without steps joins the alert that is open.
+bool Machine::join(FoldState& state, const Entry& entry) {
+  const std::optional<size_t> open = open_for(state, entry.time);
+  if (!open) return false;
+  if (state.instances[*open]->hit == entry.id) return true;  // asked again because of a late event: the same hit
+  Instance& joined = edit(state, *open);
+  joined.hit = entry.id;
+  joined.hit_time = std::max(joined.hit_time, entry.time);
+  joined.row = std::make_shared<const std::string>(entry.row);
+  add_reads(joined, reads_);
+  add_evidence(joined, entry);
+  count_hit(joined);
+  return true;
+}
+
+// A trigger whose steps are done joins it only where the rule says how soon: steps answer for one trigger each.
+bool Machine::join(FoldState& state, size_t index) {
+  if (rule_->quiet < 0) return false;
+  const std::shared_ptr<const Instance> done = state.instances[index];
+  const std::optional<size_t> open = open_for(state, done->anchor_time);
+  if (!open) return false;
+  Instance& joined = edit(state, *open);
+  joined.hit = done->hit;
+  joined.hit_time = std::max(joined.hit_time, done->hit_time);
+  joined.row = done->row;
+  joined.bound = done->bound;
+  add_reads(joined, done->reads);
+  for (const Instance::Evidence& each : done->evidence) add_evidence(joined, each);
+  joined.arrived_at = std::max(joined.arrived_at, done->arrived_at);
+  count_hit(joined);
+  return true;
+}
+
+void Machine::add_reads(Instance& instance, const std::vector<TableRead>& reads) const {
+  if (!rule_->reads_matter) return;
+  for (const TableRead& read : reads) {
+    if (std::find(instance.reads.begin(), instance.reads.end(), read) == instance.reads.end()) instance.reads.push_back(read);
+  }
+}
+
+void Machine::count_hit(Instance& instance) {
+  ++instance.hits;
+  instance.updated_at = position_.at;
+  instance.severity = severity_of(instance, position_.at);
+  if (instance.phase == Instance::Phase::open) render(instance, position_.at);
 }
 
 void Machine::hit(FoldState& state, const Entry& entry) {
@@ -249,6 +285,11 @@ bool Machine::advance(FoldState& state, size_t index, TimeMs at) {
 // All steps are done: the alert stands, or the event is emitted.
 bool Machine::complete(FoldState& state, size_t index, TimeMs at) {
   if (rule_->alerts && !rule_->steps.empty()) {
+    if (!state.instances[index]->fired && join(state, index)) {
+      if (rule_->emit_stream >= 0) emit(*state.instances[index]);
+      state.instances.erase(state.instances.begin() + static_cast<ptrdiff_t>(index));
+      return false;
+    }
     if (!state.instances[index]->fired && !speak(state, index, severity_of(*state.instances[index], at), at)) return true;
     Instance& instance = edit(state, index);
     instance.phase = Instance::Phase::open;

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "tests/engine/world.h"
 
 namespace tillwatch::engine {
@@ -23,12 +25,17 @@ streams:
       card: string
       items: int
       amount: money(amount_minor, currency)
+  note: {topic: notes, time: happened_at, id: id, lateness: 10s, fields: {id: string, happened_at: time @ "at", card: string}}
   told: {derived: true, fields: {card: string, weight: decimal, items: int}}
 )";
 
 Fed sale(const std::string& id, TimeMs at, int items, int64_t amount = 100, const std::string& currency = "CNY") {
   return {"sales", 0, at,
           fmt::format(R"({{"id":"{}","at":{},"card":"C","items":{},"amount_minor":{},"currency":"{}"}})", id, at, items, amount, currency)};
+}
+
+Fed note(const std::string& id, TimeMs at) {
+  return {"notes", 0, at, fmt::format(R"({{"id":"{}","at":{},"card":"C"}})", id, at)};
 }
 
 World world_of(const std::string& rules) { return World(load_rule_texts({{"schema.yaml", kSchema}, {"rules.yaml", rules}})); }
@@ -156,6 +163,69 @@ message: {en: "{n}", zh: "{n}"}
   for (const AlertRecord& alert : alerts) EXPECT_EQ(alert.resolution, "recovered");
   // Closed at both ends: the window is empty a millisecond after the last sale leaves it.
   EXPECT_EQ(std::min(alerts[0].ended_at, alerts[1].ended_at), kNoon + 70 * kSecond + 1);
+}
+
+constexpr const char* kUntold = R"(
+rule: untold
+version: 1
+title: {en: x, zh: x}
+on: sale as s
+key: [card]
+then:
+  - absent: note
+    within: [-1m, 1m]
+severity: low
+QUIET
+resolve:
+  - on: note
+    reason: told
+emit: {stream: told, fields: {card: s.card, weight: s.items, items: s.items}}
+message: {en: "{s.items}", zh: "x"}
+---
+rule: emitted
+version: 1
+title: {en: x, zh: x}
+on: told as t
+key: [card]
+severity: low
+message: {en: "x", zh: "x"}
+)";
+
+std::string untold(const std::string& quiet) {
+  std::string rule = kUntold;
+  return rule.replace(rule.find("QUIET"), 5, quiet);
+}
+
+TEST(Machine, ATriggerWhoseStepsAreDoneJoinsTheAlertWithinItsQuietTime) {
+  World world = world_of(untold("quiet: 10m"));
+  world.feed({sale("A", kNoon, 1), sale("B", kNoon + 10 * kMinute, 2), sale("C", kNoon + 21 * kMinute, 3)}, 1);
+  world.run_on_to(kNoon + kHour);
+  std::map<TimeMs, AlertRecord> alerts;
+  for (const AlertRecord& alert : world.of_rule("untold")) alerts[alert.raised_at] = alert;
+  ASSERT_EQ(alerts.size(), 2u);
+  EXPECT_EQ(alerts.begin()->first, kNoon + kMinute);
+  EXPECT_EQ(alerts.begin()->second.hits, 2u);
+  EXPECT_EQ(alerts.begin()->second.message_en, "2") << "it speaks of the last hit";
+  EXPECT_EQ(alerts.rbegin()->first, kNoon + 22 * kMinute);
+  EXPECT_EQ(alerts.rbegin()->second.hits, 1u);
+  ASSERT_EQ(world.of_rule("emitted").size(), 1u);
+  EXPECT_EQ(world.of_rule("emitted")[0].hits, 3u) << "each is emitted";
+}
+
+TEST(Machine, WithoutAQuietTimeEachTriggerOfARuleWithStepsIsAnAlert) {
+  World world = world_of(untold(""));
+  world.feed({sale("A", kNoon, 1), sale("B", kNoon + kSecond, 2)}, 1);
+  world.run_on_to(kNoon + kHour);
+  EXPECT_EQ(world.of_rule("untold").size(), 2u);
+}
+
+TEST(Machine, OfWhatHappenedBeforeTheTriggerOnlyTheWindowOfTheStepCounts) {
+  World world = world_of(untold(""));
+  world.feed({note("N", kNoon), sale("A", kNoon + kMinute, 1), sale("B", kNoon + kMinute + 1, 2)}, 1);
+  world.run_on_to(kNoon + kHour);
+  const auto alerts = world.of_rule("untold");
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].message_en, "2");
 }
 
 TEST(Machine, WhatIsOverIsForgotten) {
