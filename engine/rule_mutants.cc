@@ -108,8 +108,8 @@ class Mutator {
     done_ = Mutant{place, std::move(was), std::move(became)};
   }
 
-  // A change of the node itself, told as the whole expression before and after.
-  void in_place(const ExpressionPtr& root, const Wording& wording, const Span& span, const std::function<void()>& change) {
+  // A change of the node itself, told as the whole expression before and after. `span` is a copy: the change may end the node.
+  void in_place(const ExpressionPtr& root, const Wording& wording, Span span, const std::function<void()>& change) {
     if (!mine()) return;
     std::string was = wording.of(*root);
     change();

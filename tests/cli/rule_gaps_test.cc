@@ -48,6 +48,16 @@ class RuleGaps : public testing::Test {
   TestFolder folder_;
 };
 
+// A change that takes a `not` away ends the node it is told of: this read its place from freed memory.
+TEST_F(RuleGaps, ANegationTakenAwayIsToldWithItsPlace) {
+  folder_.write("other.yaml", "rule: other-shops\nversion: 1\non: sale as s\nwhere: not (shop == \"own\")\nkey: [card]\n"
+                              "severity: low\nmessage: {en: \"{s.amount}\", zh: \"{s.amount}\"}\n");
+  folder_.write("other-shops.test.yaml", cases("  - name: nobody buys\n    given: []\n    expect: []\n"));
+  const ProgramResult run = test("--mutate", one_case("just above", "x", 101, true));
+  EXPECT_THAT(run.out, HasSubstr("other-shops: `not shop == \"own\"` could be `shop == \"own\"`\n"));
+  EXPECT_THAT(run.out, HasSubstr("other.yaml:4\n"));
+}
+
 TEST_F(RuleGaps, MutantsNoCaseNoticesAreNamedWithTheirPlace) {
   const ProgramResult run = test("--mutate", one_case("far above", "x", 1000, true) + one_case("below", "x", 5, false));
   EXPECT_EQ(run.exit_code, 0) << run.out << run.err;
