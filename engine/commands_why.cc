@@ -90,8 +90,7 @@ class Why {
       rapidjson::Document json;
       json.Parse(each.json.c_str());
       for (const auto& rule : bundle_->rules) {
-        if (rule->source->stream < 0 || schema_.streams[static_cast<size_t>(rule->source->stream)].root != each.stream)
-          continue;
+        if (rule->source->stream < 0 || schema_.clock_of(rule->source->stream) != each.stream) continue;
         std::vector<std::string> words = key_words(*rule->source, json);
         if (words.size() == rule->source->key.size()) groups.push_back(std::move(words));
       }
@@ -101,9 +100,11 @@ class Why {
 
   std::vector<std::string> key_words(const rules::CheckedRule& rule, const rapidjson::Value& json) const {
     std::vector<std::string> words;
+    const rules::Stream& root = schema_.root(rule.stream);
     for (const rules::KeyPart& part : rule.key) {
-      const rules::Field& field = schema_.root(rule.stream).fields[static_cast<size_t>(part.field)];
-      const std::string word = field.computed ? "" : text_at(json, field.path);
+      const rules::Field& field = root.fields[static_cast<size_t>(part.field)];
+      const bool of_element = root.record >= 0 && static_cast<size_t>(part.field) >= root.record_fields;
+      const std::string word = field.computed || of_element ? "" : text_at(json, field.path);
       if (!word.empty()) words.push_back(word);
     }
     return words;

@@ -10,7 +10,8 @@
 namespace tillwatch::engine {
 namespace {
 
-constexpr uint16_t kYuan = 156;  // what money without any word of its currency is
+constexpr uint16_t kOfRecord = 0;          // filled in when the record is read
+constexpr std::string_view kItself = ".";  // path of an element that is no object
 
 class Planner {
  public:
@@ -24,9 +25,10 @@ class Planner {
     }
   }
 
-  void add_field(const rules::Field& field, bool used) {
+  // `owner`: what stands before the field's name in messages.
+  void add_field(const rules::Field& field, bool used, const std::string& owner = "") {
     const auto index = static_cast<int32_t>(plan_.names.size());
-    plan_.names.push_back(field.name);
+    plan_.names.push_back(owner + field.name);
     if (!used || field.computed != nullptr) return;
     if (!field.type.optional) plan_.required.push_back(index);
     DecodeTarget target{.field = index, .kind = field.type.kind};
@@ -48,6 +50,12 @@ class Planner {
     add_target(path, target);
   }
 
+  // The array at `path` holds what `elements` reads.
+  void add_elements(const std::string& path, DecodePlan elements) {
+    plan_.nodes[node_at(path)].elements = static_cast<int32_t>(plan_.elements.size());
+    plan_.elements.push_back(std::move(elements));
+  }
+
   DecodePlan& plan() { return plan_; }
 
  private:
@@ -59,7 +67,8 @@ class Planner {
 
   void add_money(DecodeTarget target, const std::string& path, const rules::Field& field) {
     const rules::Currency* const declared = field.currency.empty() ? nullptr : rules::find_currency(field.currency);
-    plan_.money.emplace_back(target.field, declared != nullptr ? declared->number : kYuan);
+    const uint16_t otherwise = declared != nullptr ? declared->number : kYuan;
+    plan_.money.emplace_back(target.field, field.currency_of.empty() ? otherwise : kOfRecord);
     target.part = FieldPart::money_minor;
     add_target(path, target);
     target.part = FieldPart::money_currency;
@@ -77,6 +86,10 @@ class Planner {
   }
 
   void add_target(std::string_view path, const DecodeTarget& target) {
+    plan_.nodes[path == kItself ? 0 : node_at(path)].targets.push_back(target);
+  }
+
+  size_t node_at(std::string_view path) {
     size_t node = 0;
     for (size_t begin = 0; begin <= path.size();) {
       const size_t end = std::min(path.find('.', begin), path.size());
@@ -90,13 +103,26 @@ class Planner {
       node = static_cast<size_t>(child);
       begin = end + 1;
     }
-    plan_.nodes[node].targets.push_back(target);
+    return node;
   }
 
   DecodePlan plan_;
 };
 
 bool is_used(const std::vector<bool>& used, size_t field) { return field < used.size() && used[field]; }
+
+DecodePlan plan_elements(const rules::Schema& schema, const UsedElements& elements) {
+  const rules::Stream& stream = schema.streams[static_cast<size_t>(elements.stream)];
+  Planner planner(schema);
+  for (size_t i = stream.record_fields; i < stream.fields.size(); ++i) {
+    const rules::Field& field = stream.fields[i];
+    const auto index = static_cast<int32_t>(planner.plan().names.size());
+    planner.add_field(field, is_used(elements.used, i), stream.array + "[].");
+    if (field.currency_of.empty() || !is_used(elements.used, i)) continue;
+    planner.plan().money_of_record.emplace_back(index, rules::find_field(stream.fields, field.currency_of));
+  }
+  return std::move(planner.plan());
+}
 
 }  // namespace
 
@@ -117,10 +143,18 @@ void NameTable::place(int32_t name) {
   slots_[at & mask_] = {ends, static_cast<uint32_t>(text.size()), name};
 }
 
-DecodePlan plan_stream(const rules::Schema& schema, int stream, const std::vector<bool>& used) {
+DecodePlan plan_stream(const rules::Schema& schema, int stream, std::vector<bool> used,
+                       const std::vector<UsedElements>& elements) {
   const rules::Stream& root = schema.root(stream);
   TILLWATCH_CHECK(root.origin == rules::Stream::Origin::topic && root.time_field >= 0);
+  used.resize(root.fields.size());
   Planner planner(schema);
+  for (const UsedElements& each : elements) {
+    DecodePlan plan = plan_elements(schema, each);
+    for (size_t i = 0; i < root.fields.size(); ++i) used[i] = used[i] || is_used(each.used, i);
+    for (const auto& [field, of] : plan.money_of_record) used[static_cast<size_t>(of)] = true;
+    planner.add_elements(schema.streams[static_cast<size_t>(each.stream)].array, std::move(plan));
+  }
   for (size_t i = 0; i < root.fields.size(); ++i) {
     planner.add_field(root.fields[i], is_used(used, i) || static_cast<int32_t>(i) == root.time_field);
   }

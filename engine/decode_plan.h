@@ -11,6 +11,8 @@
 
 namespace tillwatch::engine {
 
+inline constexpr uint16_t kYuan = 156;  // ISO 4217; what money without any word of its currency is
+
 // A small map from names to numbers, asked for every key and enum value of every record.
 class NameTable {
  public:
@@ -84,6 +86,7 @@ struct DecodeNode {
   std::string path;                   // "original.txn_id"; empty for the root
   NameTable keys;                     // of the object here → nodes
   std::vector<DecodeTarget> targets;  // what the value here is for; with keys too, the value is an object
+  int32_t elements = -1;              // an array whose elements are events: index into DecodePlan::elements
 };
 
 struct DecodeEnum {
@@ -98,13 +101,23 @@ struct DecodePlan {
   std::vector<int32_t> required;   // fields that must not be missing
   std::vector<std::pair<int32_t, uint16_t>> money;  // field, and its currency where the record has none (ISO 4217); money and geo fields are put together when the record has been read
   std::vector<int32_t> geo;
+  std::vector<DecodePlan> elements;  // of arrays; their fields are those of an element alone
+  std::vector<std::pair<int32_t, int32_t>> money_of_record;  // elements: field, and the record's field that has its currency
   int32_t time_field = -1;  // stream: event time
   int32_t valid_from = -1;  // table
   int32_t recorded_at = -1;
 };
 
-// `used` has one entry a field; computed fields are left out, the time field is always in. A view is its root stream.
-DecodePlan plan_stream(const rules::Schema& schema, int stream, const std::vector<bool>& used);
+// A stream of the elements of an array (Stream::Origin::elements), and which of its fields are used.
+struct UsedElements {
+  int stream = -1;
+  std::vector<bool> used;
+};
+
+// `used` has one entry a field; computed fields are left out, the time field is always in. A view is its root stream. What
+// `elements` use of the record is in too.
+DecodePlan plan_stream(const rules::Schema& schema, int stream, std::vector<bool> used,
+                       const std::vector<UsedElements>& elements = {});
 // All of effective_from, effective_to and recorded_at are in, and none of them is required.
 DecodePlan plan_table(const rules::Schema& schema, int table, const std::vector<bool>& used);
 

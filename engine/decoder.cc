@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <deque>
 
 #include "connectors/source.h"
 #include "engine/base/mask.h"
@@ -67,41 +68,69 @@ std::string_view name(DecodeFault fault) {
 // Walks over the JSON of one record after another. Functions return false after a fault, which the writer then holds.
 class Decoder::Reader {
  public:
-  Reader(DecodePlan plan, DecodeOptions options) : writer_(std::move(plan), std::move(options)), seen_(writer_.plan().nodes.size()) {}
+  Reader(const DecodePlan& plan, const DecodeOptions& options) : record_(plan, options) {
+    for (const DecodePlan& each : plan.elements) arrays_.emplace_back(each, options);
+  }
 
   DecodeResult decode(std::string_view json, TimeMs arrived_at, std::span<Value> slots, Arena& arena) {
-    writer_.begin(json, slots, arena);
-    ++round_;
-    if (read_record(json)) writer_.finish(arrived_at);
-    return std::move(writer_.result());
+    json_ = json;
+    arena_ = &arena;
+    for (Level& array : arrays_) array.count = 0;
+    record_.begin(json, slots, arena);
+    if (read_record(json) && writer().finish(arrived_at)) add_currencies(slots);
+    return std::move(record_.writer.result());
+  }
+
+  size_t elements(size_t array) const { return arrays_[array].count; }
+  std::span<const Value> element(size_t array, size_t index) const {
+    const size_t fields = arrays_[array].writer.plan().names.size();
+    return std::span(arrays_[array].values).subspan(index * fields, fields);
   }
 
  private:
   using Target = DecodeTarget;
   using Node = DecodeNode;
 
+  // The record, or an array in it whose elements are read one after another.
+  struct Level {
+    Level(const DecodePlan& plan, const DecodeOptions& options) : writer(plan, options), seen(plan.nodes.size()) {}
+    void begin(std::string_view json, std::span<Value> slots, Arena& arena) {
+      writer.begin(json, slots, arena);
+      ++round;
+    }
+
+    SlotWriter writer;
+    uint64_t round = 0;
+    std::vector<uint64_t> seen;  // by node: the round in which its key was met
+    size_t count = 0;            // of an array: its elements
+    std::vector<Value> values;   // and theirs, one after another
+  };
+
+  SlotWriter& writer() { return now_->writer; }
+  const SlotWriter& writer() const { return now_->writer; }
+
   bool invalid(simdjson::error_code error) {
     switch (error) {
       case simdjson::UTF8_ERROR:
-        return writer_.fail(DecodeFault::invalid_utf8, {}, "the record is not UTF-8");
+        return writer().fail(DecodeFault::invalid_utf8, {}, "the record is not UTF-8");
       case simdjson::EMPTY:
-        return writer_.fail(DecodeFault::invalid_json, {}, "the record is empty");
+        return writer().fail(DecodeFault::invalid_json, {}, "the record is empty");
       default:
-        return writer_.fail(DecodeFault::invalid_json, {}, simdjson::error_message(error));
+        return writer().fail(DecodeFault::invalid_json, {}, simdjson::error_message(error));
     }
   }
   bool invalid_string(std::string_view field) {
-    return writer_.fail(DecodeFault::invalid_json, field, "has an escape that is no character");
+    return writer().fail(DecodeFault::invalid_json, field, "has an escape that is no character");
   }
-  std::string_view name_of(const Target& target) const { return writer_.name_of(target); }
-  std::string_view name_of(const Node& node) const { return writer_.name_of(node); }
+  std::string_view name_of(const Target& target) const { return writer().name_of(target); }
+  std::string_view name_of(const Node& node) const { return writer().name_of(node); }
 
   // --- the document
 
   bool read_record(std::string_view json) {
-    const size_t limit = writer_.options().max_bytes;
+    const size_t limit = writer().options().max_bytes;
     if (json.size() > limit) {
-      return writer_.fail(DecodeFault::too_large, {}, fmt::format("{} bytes, at most {} are read", json.size(), limit));
+      return writer().fail(DecodeFault::too_large, {}, fmt::format("{} bytes, at most {} are read", json.size(), limit));
     }
     ondemand::document document;
     const simdjson::padded_string_view padded(json.data(), json.size(), json.size() + simdjson::SIMDJSON_PADDING);
@@ -111,20 +140,20 @@ class Decoder::Reader {
     if (token.empty() || token.front() != '{') return refuse_root(trimmed(token));
     ondemand::object object;
     if (const auto error = document.get_object().get(object)) return invalid(error);
-    if (!read_object(object, &writer_.plan().nodes.front(), 1)) return false;
+    if (!read_object(object, &writer().plan().nodes.front(), 1)) return false;
     if (document.current_location().error() == simdjson::OUT_OF_BOUNDS) return true;
-    return writer_.fail(DecodeFault::invalid_json, {}, "has more text behind the end of the object");
+    return writer().fail(DecodeFault::invalid_json, {}, "has more text behind the end of the object");
   }
 
   bool refuse_root(std::string_view token) {
     const bool is_json = token.starts_with('[') || is_quoted(token) || is_unquoted_scalar(token);
-    if (!is_json) return writer_.invalid({}, token);
-    return writer_.fail(DecodeFault::not_an_object, {}, "the record is no JSON object");
+    if (!is_json) return writer().invalid({}, token);
+    return writer().fail(DecodeFault::not_an_object, {}, "the record is no JSON object");
   }
 
   // `node` is null for an object of which nothing is wanted.
   bool read_object(ondemand::object& object, const Node* node, int depth) {
-    if (depth > writer_.options().max_depth) return writer_.too_deep(node == nullptr ? std::string_view{} : name_of(*node));
+    if (depth > writer().options().max_depth) return writer().too_deep(node == nullptr ? std::string_view{} : name_of(*node));
     for (auto each : object) {
       if (const auto error = each.error()) return invalid(error);
       ondemand::field& field = each.value_unsafe();  // copying it costs 5 ns: it is written in pieces just before
@@ -140,10 +169,10 @@ class Decoder::Reader {
     if (!read_key(field, key)) return false;
     const int32_t index = node.keys.find(key);
     if (index < 0) return true;
-    child = &writer_.plan().nodes[static_cast<size_t>(index)];
-    uint64_t& seen = seen_[static_cast<size_t>(index)];
-    if (seen == round_) return writer_.fail(DecodeFault::duplicate_key, name_of(*child), "is there twice");
-    seen = round_;
+    child = &writer().plan().nodes[static_cast<size_t>(index)];
+    uint64_t& seen = now_->seen[static_cast<size_t>(index)];
+    if (seen == now_->round) return writer().fail(DecodeFault::duplicate_key, name_of(*child), "is there twice");
+    seen = now_->round;
     return true;
   }
 
@@ -158,7 +187,7 @@ class Decoder::Reader {
     const std::string_view token = token_of(value);
     switch (token.empty() ? '\0' : token.front()) {
       case '"':
-        return is_quoted(token) || writer_.invalid({}, token);
+        return is_quoted(token) || writer().invalid({}, token);
       case '{': {
         ondemand::object object;
         if (const auto error = value.get_object().get(object)) return invalid(error);
@@ -167,14 +196,14 @@ class Decoder::Reader {
       case '[':
         return for_each(value, {}, depth + 1, [&](ondemand::value& item) { return skip(item, depth + 1); });
       default:
-        return is_unquoted_scalar(token) || writer_.invalid({}, token);
+        return is_unquoted_scalar(token) || writer().invalid({}, token);
     }
   }
 
   // `depth` is that of the array's items.
   template <class Visit>
   bool for_each(ondemand::value& value, std::string_view field, int depth, Visit visit) {
-    if (depth > writer_.options().max_depth) return writer_.too_deep(field);
+    if (depth > writer().options().max_depth) return writer().too_deep(field);
     ondemand::array array;
     if (const auto error = value.get_array().get(array)) return invalid(error);
     for (auto each : array) {
@@ -188,12 +217,15 @@ class Decoder::Reader {
 
   bool read_value(ondemand::value& value, const Node& node, int depth) {
     const std::string_view token = token_of(value);
+    if (node.elements >= 0 && !token.empty() && token.front() != '[' && token != "null") {
+      return refuse_array(node, token);
+    }
     switch (token.empty() ? '\0' : token.front()) {
       case 'n':
-        return token == "null" || writer_.invalid(name_of(node), token);
+        return token == "null" || writer().invalid(name_of(node), token);
       case '{': {
         if (!node.targets.empty())
-          return writer_.wrong_type(name_of(node), "an object", writer_.wanted_by(node.targets.front()));
+          return writer().wrong_type(name_of(node), "an object", writer().wanted_by(node.targets.front()));
         ondemand::object object;
         if (const auto error = value.get_object().get(object)) return invalid(error);
         return read_object(object, &node, depth + 1);
@@ -210,9 +242,9 @@ class Decoder::Reader {
   bool read_string(ondemand::value& value, std::string_view token, const Node& node) {
     std::string_view text;
     if (!text_of(value, token, node, text)) return false;
-    if (node.targets.empty()) return writer_.wrong_type(name_of(node), token, "an object");
+    if (node.targets.empty()) return writer().wrong_type(name_of(node), token, "an object");
     for (const Target& target : node.targets) {
-      if (!writer_.write_text(target, text, token)) return false;
+      if (!writer().write_text(target, text, token)) return false;
     }
     return true;
   }
@@ -221,7 +253,7 @@ class Decoder::Reader {
   // UTF-8.
   template <class Place>
   bool text_of(ondemand::value& value, std::string_view token, const Place& place, std::string_view& text) {
-    if (!is_quoted(token)) return writer_.invalid(name_of(place), token);
+    if (!is_quoted(token)) return writer().invalid(name_of(place), token);
     text = token.substr(1, token.size() - 2);
     if (text.find('\\') == std::string_view::npos) return true;
     return (value.get_string().get(text) == simdjson::SUCCESS && simdjson::validate_utf8(text)) ||
@@ -229,19 +261,59 @@ class Decoder::Reader {
   }
 
   bool read_number_or_bool(std::string_view token, const Node& node) {
-    if (!is_unquoted_scalar(token)) return writer_.invalid(name_of(node), token);
-    if (node.targets.empty()) return writer_.wrong_type(name_of(node), token, "an object");
+    if (!is_unquoted_scalar(token)) return writer().invalid(name_of(node), token);
+    if (node.targets.empty()) return writer().wrong_type(name_of(node), token, "an object");
     const bool is_bool = token.front() == 't' || token.front() == 'f';
     for (const Target& target : node.targets) {
-      if (is_bool ? !writer_.write_bool(target, token) : !writer_.write_number(target, token)) return false;
+      if (is_bool ? !writer().write_bool(target, token) : !writer().write_number(target, token)) return false;
     }
     return true;
   }
 
   // --- arrays
 
+  bool refuse_array(const Node& node, std::string_view token) {
+    if (token.front() != '{' && !is_quoted(token) && !is_unquoted_scalar(token)) return writer().invalid(node.path, token);
+    return writer().wrong_type(node.path, token.front() == '{' ? "an object" : token, "an array");
+  }
+
+  // Each element into values of its own. What is wrong with one is wrong with the record.
+  bool read_elements(ondemand::value& value, const Node& node, int depth) {
+    Level& array = arrays_[static_cast<size_t>(node.elements)];
+    const size_t fields = array.writer.plan().names.size();
+    return for_each(value, node.path, depth, [&](ondemand::value& item) {
+      const size_t most = writer().options().max_elements;
+      if (array.count == most) {
+        return writer().fail(DecodeFault::too_large, node.path, fmt::format("has more than {} elements", most));
+      }
+      array.values.resize(++array.count * fields);
+      array.begin(json_, std::span(array.values).last(fields), *arena_);
+      now_ = &array;
+      const bool whole = read_value(item, array.writer.plan().nodes.front(), depth + 1) && array.writer.finish(0);
+      now_ = &record_;
+      DecodeResult& result = array.writer.result();
+      record_.writer.result().unknown_enums += result.unknown_enums;
+      return whole || writer().fail(result.fault, result.field.empty() ? node.path : result.field,
+                                    fmt::format("{} (element {})", result.detail, array.count));
+    });
+  }
+
+  // Money of elements that goes by the record's currency, wherever in the record that stood.
+  void add_currencies(std::span<const Value> slots) {
+    for (Level& array : arrays_) {
+      const DecodePlan& plan = array.writer.plan();
+      for (const auto& [field, of] : plan.money_of_record) {
+        const Value& money = slots[static_cast<size_t>(of)];
+        for (size_t at = static_cast<size_t>(field); at < array.count * plan.names.size(); at += plan.names.size()) {
+          if (!array.values[at].missing()) array.values[at].aux = money.missing() ? kYuan : money.aux;
+        }
+      }
+    }
+  }
+
   bool read_array(ondemand::value& value, const Node& node, int depth) {
-    if (node.targets.empty()) return writer_.wrong_type(name_of(node), "an array", "an object");
+    if (node.elements >= 0) return read_elements(value, node, depth);
+    if (node.targets.empty()) return writer().wrong_type(name_of(node), "an array", "an object");
     const Target& first = node.targets.front();
     bytes_.clear();
     if (first.kind == rules::Kind::list) {
@@ -252,9 +324,9 @@ class Decoder::Reader {
     for (const Target& target : node.targets) {
       const bool takes_arrays = target.kind == rules::Kind::list || target.kind == rules::Kind::tariff;
       if (!takes_arrays || target.kind != first.kind) {
-        return writer_.wrong_type(name_of(target), "an array", writer_.wanted_by(target));
+        return writer().wrong_type(name_of(target), "an array", writer().wanted_by(target));
       }
-      writer_.write_bytes(target, bytes_);
+      writer().write_bytes(target, bytes_);
     }
     return true;
   }
@@ -266,7 +338,7 @@ class Decoder::Reader {
       if (token.empty() || token.front() != '"') return refuse_item(target, token, "a string");
       std::string_view text;
       if (!text_of(item, token, target, text)) return false;
-      items_.push_back(writer_.without_card_numbers(text));
+      items_.push_back(writer().without_card_numbers(text));
       return true;
     });
     if (read) ListView::encode(items_, bytes_);
@@ -279,8 +351,8 @@ class Decoder::Reader {
     if (first == '{' || first == '[')
       token = first == '{' ? "an object" : "an array";
     else if (first != '"' && !is_unquoted_scalar(token))
-      return writer_.invalid(name_of(target), token);
-    return writer_.fail(DecodeFault::wrong_type, name_of(target), fmt::format("has {} where {} is wanted", mask(token), wanted));
+      return writer().invalid(name_of(target), token);
+    return writer().fail(DecodeFault::wrong_type, name_of(target), fmt::format("has {} where {} is wanted", mask(token), wanted));
   }
 
   // --- tariffs
@@ -300,7 +372,7 @@ class Decoder::Reader {
     if (const std::string_view token = token_of(value); token.empty() || token.front() != '{') {
       return refuse_item(target, token, "an object");
     }
-    if (depth > writer_.options().max_depth) return writer_.too_deep(name_of(target));
+    if (depth > writer().options().max_depth) return writer().too_deep(name_of(target));
     ondemand::object object;
     if (const auto error = value.get_object().get(object)) return invalid(error);
     for (auto each : object) {
@@ -326,7 +398,7 @@ class Decoder::Reader {
       return skip(member, depth);
     };
     if (!for_each_member(value, target, depth, read_member)) return false;
-    return has_rate || writer_.fail(DecodeFault::wrong_type, name_of(target), "has a product with neither rate_bp nor tiers");
+    return has_rate || writer().fail(DecodeFault::wrong_type, name_of(target), "has a product with neither rate_bp nor tiers");
   }
 
   bool read_tiers(ondemand::value& value, const Target& target, int depth, std::vector<rules::TariffTier>& tiers) {
@@ -341,7 +413,7 @@ class Decoder::Reader {
         if (key == "rate_bp") return (has_rate = true, read_rate(member, target, tier.rate_ppm));
         return skip(member, depth + 1);
       });
-      return read && (has_rate || writer_.fail(DecodeFault::wrong_type, name_of(target), "has a tier without rate_bp"));
+      return read && (has_rate || writer().fail(DecodeFault::wrong_type, name_of(target), "has a tier without rate_bp"));
     });
   }
 
@@ -350,7 +422,7 @@ class Decoder::Reader {
     std::string_view text;
     if (token.empty() || token.front() != '"') return refuse_item(target, token, "a string");
     if (!text_of(value, token, target, text)) return false;
-    pattern = writer_.without_card_numbers(text);
+    pattern = writer().without_card_numbers(text);
     return true;
   }
 
@@ -358,7 +430,7 @@ class Decoder::Reader {
   bool read_merchant_tier(ondemand::value& value, const Target& target) {
     std::string tier;
     if (!read_pattern(value, target, tier)) return false;
-    return tier == "*" || writer_.fail(DecodeFault::wrong_type, name_of(target), R"(has a product whose tier is not "*")");
+    return tier == "*" || writer().fail(DecodeFault::wrong_type, name_of(target), R"(has a product whose tier is not "*")");
   }
 
   bool read_minor(ondemand::value& value, const Target& target, int64_t& minor) {
@@ -367,7 +439,7 @@ class Decoder::Reader {
     if (fault == NumberFault::malformed || fault == NumberFault::not_whole) {
       return refuse_item(target, token, "a whole number of minor units");
     }
-    return (fault == NumberFault::none && minor >= 0) || writer_.out_of_range(name_of(target), token);
+    return (fault == NumberFault::none && minor >= 0) || writer().out_of_range(name_of(target), token);
   }
 
   // Basis points with up to two decimals: a hundredth of one is a part per million.
@@ -380,13 +452,15 @@ class Decoder::Reader {
     if (fault == NumberFault::malformed) return refuse_item(target, token, "a number of basis points");
     rate_ppm = basis_points / kPerPpm;
     const bool exact = fault == NumberFault::none && basis_points % kPerPpm == 0;
-    return (exact && rate_ppm >= 0 && rate_ppm <= kWholeAmountPpm) || writer_.out_of_range(name_of(target), token);
+    return (exact && rate_ppm >= 0 && rate_ppm <= kWholeAmountPpm) || writer().out_of_range(name_of(target), token);
   }
 
-  SlotWriter writer_;
+  Level record_;
+  std::deque<Level> arrays_;
+  Level* now_ = &record_;
+  std::string_view json_;
+  Arena* arena_ = nullptr;
   ondemand::parser parser_;
-  uint64_t round_ = 0;
-  std::vector<uint64_t> seen_;  // by node: the round in which its key was met
   std::vector<std::string_view> items_;
   std::string bytes_;
 };
@@ -396,13 +470,17 @@ Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 Decoder& Decoder::operator=(Decoder&&) noexcept = default;
 
-Decoder Decoder::for_stream(const rules::Schema& schema, int stream, const std::vector<bool>& used, DecodeOptions options) {
-  return Decoder(std::make_unique<Reader>(plan_stream(schema, stream, used), options));
+Decoder Decoder::for_stream(const rules::Schema& schema, int stream, const std::vector<bool>& used, DecodeOptions options,
+                            const std::vector<UsedElements>& elements) {
+  return Decoder(std::make_unique<Reader>(plan_stream(schema, stream, used, elements), options));
 }
 
 Decoder Decoder::for_table(const rules::Schema& schema, int table, const std::vector<bool>& used, DecodeOptions options) {
   return Decoder(std::make_unique<Reader>(plan_table(schema, table, used), options));
 }
+
+size_t Decoder::elements(size_t array) const { return reader_->elements(array); }
+std::span<const Value> Decoder::element(size_t array, size_t index) const { return reader_->element(array, index); }
 
 DecodeResult Decoder::decode(std::string_view json, TimeMs arrived_at, std::span<Value> slots, Arena& arena) {
   return reader_->decode(json, arrived_at, slots, arena);

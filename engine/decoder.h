@@ -13,6 +13,7 @@
 //   geo         {lat, lon, coord_system, accuracy_m}; WGS84 unless it says GCJ02, (0, 0) and unknown systems are missing
 //   list        an array of strings
 //   tariff      the `products` array of a rate contract (rules/tariff.h)
+// An array that a view opens with `each` gives its elements, typed like records; what is wrong with one is wrong with the record.
 // null is the same as a missing field, and for a nested object means that all fields in it are missing. Fields come in any
 // order.
 #pragma once
@@ -27,6 +28,7 @@
 #include "engine/base/arena.h"
 #include "engine/base/time.h"
 #include "engine/base/value.h"
+#include "engine/decode_plan.h"
 #include "rules/language/schema.h"
 
 namespace tillwatch::engine {
@@ -54,6 +56,7 @@ std::string_view name(DecodeFault fault);
 struct DecodeOptions {
   size_t max_bytes = 1 << 20;                // Kafka's own default limit
   int max_depth = 32;                        // of objects and arrays, the record itself included
+  size_t max_elements = 1'000;               // of an array that a view with `each` opens
   DurationMs max_future_skew = 5 * kMinute;  // event time may be so much after arrival
   std::string card_key;                      // for card numbers where none belong (engine/card_tokens.h)
 };
@@ -73,7 +76,9 @@ class Decoder {
  public:
   // `used` has one entry for each field of the stream (of its root, for a view), or each column of the table. Fields that are
   // not used are not looked at; event time, and a table's effective_from, effective_to and recorded_at, always are.
-  static Decoder for_stream(const rules::Schema& schema, int stream, const std::vector<bool>& used, DecodeOptions options = {});
+  // `elements`: streams of the elements of arrays in its records.
+  static Decoder for_stream(const rules::Schema& schema, int stream, const std::vector<bool>& used, DecodeOptions options = {},
+                            const std::vector<UsedElements>& elements = {});
   static Decoder for_table(const rules::Schema& schema, int table, const std::vector<bool>& used, DecodeOptions options = {});
   ~Decoder();
   Decoder(Decoder&&) noexcept;
@@ -84,6 +89,11 @@ class Decoder {
   // `json` or in `arena`: both must outlive the slots. `arrived_at` is the record's append time. A table row without
   // recorded_at was recorded at effective_from.
   DecodeResult decode(std::string_view json, TimeMs arrived_at, std::span<Value> slots, Arena& arena);
+
+  // Of the last record that was whole: how many elements the `array`-th of `elements` had, and the values of one, for the
+  // fields that are the element's own. An array that is missing or null has none.
+  size_t elements(size_t array) const;
+  std::span<const Value> element(size_t array, size_t index) const;
 
  private:
   class Reader;

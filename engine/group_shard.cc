@@ -169,7 +169,7 @@ Status GroupShard::deliver(const ExchangeFrame& frame) {
     if (!layout.valid(copy.event.row)) return fail(ErrorKind::corrupt, "exchange: a copy's row is damaged");
     rules::Event event = copy.event;
     event.origin.input = origins[copy.event.origin.input];
-    if (root != nullptr && root->origin == rules::Stream::Origin::topic) {
+    if (root != nullptr && root->origin != rules::Stream::Origin::derived) {
       // The reader of the partition does not know what silence was believed; the shard does.
       event.known_at = std::max(event.known_at, watermarks_.believed_of(event.origin.input));
       event.accepted = event.accepted && event.known_at - event.time <= root->accept;

@@ -15,6 +15,12 @@ namespace {
 
 size_t at(int index) { return static_cast<size_t>(index); }
 
+bool is_wanted(const rules::CompiledBundle& bundle, size_t root) {
+  const auto asked = [&](int stream) { return !bundle.by_stream[at(stream)].empty(); };
+  return asked(static_cast<int>(root)) || std::any_of(bundle.views[root].begin(), bundle.views[root].end(), asked) ||
+         !bundle.elements[root].empty();
+}
+
 constexpr size_t kExcerpt = 400;  // bytes of a dead record that its letter shows
 
 }  // namespace
@@ -35,10 +41,7 @@ std::vector<std::string> Intake::stream_topics(const rules::CompiledBundle& bund
   std::set<std::string> topics;
   const rules::Schema& schema = bundle.source.schema;
   for (size_t i = 0; i < schema.streams.size(); ++i) {
-    if (schema.streams[i].origin != rules::Stream::Origin::topic) continue;
-    bool asked = !bundle.by_stream[i].empty();
-    for (int view : bundle.views[i]) asked = asked || !bundle.by_stream[at(view)].empty();
-    if (asked) topics.insert(schema.streams[i].topic);
+    if (schema.streams[i].origin == rules::Stream::Origin::topic && is_wanted(bundle, i)) topics.insert(schema.streams[i].topic);
   }
   return {topics.begin(), topics.end()};
 }
@@ -65,7 +68,12 @@ Intake::InputPlan Intake::plan_for(const connectors::Partition& input) {
   if (plan.stream >= 0 && !streams_[at(plan.stream)].decoder) {
     StreamPlan& stream = streams_[at(plan.stream)];
     const rules::StreamShape& shape = bundle_.shapes[at(plan.stream)];
-    stream.decoder = std::make_unique<Decoder>(Decoder::for_stream(schema, plan.stream, shape.used, options_));
+    std::vector<UsedElements> elements;
+    for (const int each : bundle_.elements[at(plan.stream)]) {
+      elements.push_back({each, bundle_.shapes[at(each)].used});
+      streams_[at(each)].values.resize(bundle_.shapes[at(each)].fields.size());
+    }
+    stream.decoder = std::make_unique<Decoder>(Decoder::for_stream(schema, plan.stream, shape.used, options_, elements));
     stream.slots.resize(schema.streams[at(plan.stream)].fields.size());
     stream.values.resize(shape.fields.size());
   }
@@ -190,11 +198,35 @@ void Intake::take_event(const connectors::Record& record, InputPlan& plan, TimeM
   plan.ledger->late += event.late();
   event.origin = {record.input, record.offset};
   event.arrived_at = record.arrived_at;
-  if (route(plan.stream, stream.values, event) > 0) {
+  if (route(plan.stream, stream.values, event) + route_elements(plan, event) > 0) {
     ++plan.ledger->taken;
   } else {
     ++plan.ledger->unwanted;
   }
+}
+
+size_t Intake::route_elements(const InputPlan& plan, const rules::Event& event) {
+  const StreamPlan& record = streams_[at(plan.stream)];
+  const std::vector<int>& arrays = bundle_.elements[at(plan.stream)];
+  size_t copies = 0;
+  for (size_t array = 0; array < arrays.size(); ++array) {
+    const rules::StreamShape& shape = bundle_.shapes[at(arrays[array])];
+    const size_t of_record = bundle_.source.schema.streams[at(arrays[array])].record_fields;
+    std::vector<Value>& values = streams_[at(arrays[array])].values;
+    for (size_t index = 0; index < record.decoder->elements(array); ++index) {
+      const std::span<const Value> own = record.decoder->element(array, index);
+      for (size_t i = 0; i < shape.fields.size(); ++i) {
+        const size_t field = at(shape.fields[i]);
+        values[i] = field < of_record ? record.slots[field] : own[field - of_record];
+      }
+      rules::Environment environment;
+      environment.candidate = {&shape.layout, nullptr, values.data()};
+      environment.arena = &scratch_;
+      for (const auto& [position, program] : shape.computed) values[at(position)] = program.run(environment);
+      copies += route(arrays[array], values, event, index + 1);
+    }
+  }
+  return copies;
 }
 
 // By name: the inputs' numbers are this process's own.
@@ -203,19 +235,20 @@ uint64_t Intake::record_id(const rules::Origin& origin) const {
   return hash_bytes(fmt::format("{}/{}:{}", input.topic, input.number, origin.offset));
 }
 
-uint64_t Intake::identity(const rules::Stream& stream, int root, const std::vector<Value>& values, const rules::Event& event) {
+uint64_t Intake::identity(const rules::Stream& stream, int root, const std::vector<Value>& values, const rules::Event& event,
+                          uint64_t element) {
   const std::vector<int32_t>& id = stream.id.empty() ? bundle_.source.schema.streams[at(root)].id : stream.id;
   if (id.empty()) return event.id;
   buffer_.clear();
   for (int32_t field : id) {
     const Value& value = values[at(bundle_.shapes[at(root)].position[at(field)])];
-    if (value.missing()) return event.id != 0 ? event.id : record_id(event.origin);
+    if (value.missing()) return event.id != 0 ? event.id : record_id(event.origin) + element;
     append_key(std::span(&value, 1), buffer_);
   }
-  return hash_bytes(buffer_);
+  return hash_bytes(buffer_, stream.numbered ? element : 0);
 }
 
-size_t Intake::route(int root, const std::vector<Value>& values, rules::Event event) {
+size_t Intake::route(int root, const std::vector<Value>& values, rules::Event event, uint64_t element) {
   const rules::Schema& schema = bundle_.source.schema;
   const rules::StreamShape& shape = bundle_.shapes[at(root)];
   rules::Environment environment;
@@ -228,7 +261,7 @@ size_t Intake::route(int root, const std::vector<Value>& values, rules::Event ev
     const rules::Program& select = bundle_.selects[at(stream)];
     if (!select.empty() && !select.holds(environment)) return;
     rules::Event named = event;
-    named.id = identity(schema.streams[at(stream)], root, values, event);
+    named.id = identity(schema.streams[at(stream)], root, values, event, element);
     if (event.row.empty()) {
       buffer_.clear();
       shape.layout.encode(values, buffer_);

@@ -75,9 +75,13 @@ class Intake {
   void take_event(const connectors::Record& record, InputPlan& plan, TimeMs wall);
   void bury(const connectors::Record& record, InputPlan& plan, const DecodeResult& result);
   uint64_t record_id(const rules::Origin& origin) const;
-  uint64_t identity(const rules::Stream& stream, int root, const std::vector<Value>& values, const rules::Event& event);
-  // Sends an event of root stream `root` to whoever wants it; returns how many copies.
-  size_t route(int root, const std::vector<Value>& values, rules::Event event);
+  uint64_t identity(const rules::Stream& stream, int root, const std::vector<Value>& values, const rules::Event& event,
+                    uint64_t element);
+  // Sends what the arrays of the record in hand hold; returns how many copies.
+  size_t route_elements(const InputPlan& plan, const rules::Event& event);
+  // Sends an event of root stream `root` to whoever wants it; returns how many copies. `element`: the place in its array, from
+  // 1, of an event that is an element.
+  size_t route(int root, const std::vector<Value>& values, rules::Event event, uint64_t element = 0);
   size_t route_to(const std::vector<int>& subscriptions, const std::vector<int>* position, const std::vector<Value>& values,
                   const rules::Event& event);
 

@@ -129,8 +129,17 @@ class CaseReader {
         diagnostics_.error("E085", "there is no table `" + node.keys[i]->text + "`", node.keys[i]->span);
         continue;
       }
+      if (!has_topic(table, node.keys[i]->span)) continue;
       for (const YamlNode* row : items(*node.values[i])) add_row(table, *row, std::nullopt, result);
     }
+  }
+
+  bool has_topic(int table, const rules::Span& span) {
+    const rules::Table& declared = schema_.tables[static_cast<size_t>(table)];
+    if (!declared.derived) return true;
+    diagnostics_.error("E085", "the rows of `" + declared.name + "` are made by rules", span, "no topic to read them from")
+        .helps.push_back("give the events that let those rules raise an alert, and name the rules in `rules:`");
+    return false;
   }
 
   void add_row(int table, const YamlNode& row, std::optional<TimeMs> recorded_at, RuleCase& result) {
@@ -181,6 +190,7 @@ class CaseReader {
         diagnostics_.error("E085", "a row needs the name of a table and `row:`", table_name->span);
         return;
       }
+      if (!has_topic(table, table_name->span)) return;
       add_row(table, *row, begin, result);
       return;
     }
@@ -231,8 +241,41 @@ class CaseReader {
         write_neutral(document, field, event_time);
       }
     }
+    for (const rules::Stream& each : schema_.streams) {
+      const auto given = fields.find(each.array);
+      if (each.record != stream || given == fields.end()) continue;
+      add_elements(document, each, *given->second, event_time, number);
+      fields.erase(given);
+    }
     complain_unknown(fields, declared.fields, "stream `" + declared.name + "`");
     result.steps.push_back({CaseStep::Kind::event, declared.topic, text_of(document), arrival});
+  }
+
+  // The array that a view opens: each element with the fields of the view.
+  void add_elements(rapidjson::Document& document, const rules::Stream& view, const YamlNode& node, TimeMs event_time,
+                    size_t number) {
+    rapidjson::Value array(rapidjson::kArrayType);
+    for (const YamlNode* each : items(node)) {
+      rapidjson::Document element(&document.GetAllocator());
+      element.SetObject();
+      Object fields;
+      flatten(*each, "", fields);
+      for (size_t i = view.record_fields; i < view.fields.size(); ++i) {
+        const Field& field = view.fields[i];
+        if (field.computed) continue;
+        const bool is_element = field.path == "." && each->shape == YamlNode::Shape::scalar;
+        const auto given = fields.find(field.name);
+        if (is_element || given != fields.end()) {
+          write(element, field, is_element ? *each : *given->second, event_time, number);
+          if (!is_element) fields.erase(given);
+        } else if (!field.type.optional) {
+          write_neutral(element, field, event_time);
+        }
+      }
+      complain_unknown(fields, view.fields, "`" + view.array + "` of the view `" + view.name + "`");
+      array.PushBack(static_cast<rapidjson::Value&>(element), document.GetAllocator());
+    }
+    set(document, view.array, std::move(array));
   }
 
   void complain_unknown(const Object& left, const std::vector<Field>&, const std::string& where) {
@@ -260,12 +303,16 @@ class CaseReader {
     const auto begins = [&](const std::vector<Field>& fields) {
       return std::any_of(fields.begin(), fields.end(), [&](const Field& field) { return field.name.starts_with(name + "."); });
     };
-    return std::any_of(schema_.streams.begin(), schema_.streams.end(), [&](const rules::Stream& each) { return begins(each.fields); }) ||
+    return std::any_of(schema_.streams.begin(), schema_.streams.end(), [&](const rules::Stream& each) { return begins(each.fields) || each.array.starts_with(name + "."); }) ||
            std::any_of(schema_.tables.begin(), schema_.tables.end(), [&](const rules::Table& each) { return begins(each.columns); });
   }
 
   static void set(rapidjson::Document& document, const std::string& path, rapidjson::Value value) {
     rapidjson::Value* at = &document;
+    if (path == ".") {  // an element that is no object
+      *at = value;
+      return;
+    }
     size_t begin = 0;
     auto& memory = document.GetAllocator();
     while (true) {

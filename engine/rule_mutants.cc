@@ -32,7 +32,7 @@ void each_expression(CheckedRule& rule, const Wording& words, const VisitPlace& 
   for (rules::Fact& fact : rule.facts) offer(fact.value, words);
   offer(rule.when, words);
   for (rules::Aggregate& aggregate : rule.aggregates) {
-    const Wording inner = words.about_stream(aggregate.stream);
+    const Wording inner = aggregate.stream < 0 ? words.about_table(rule.table) : words.about_stream(aggregate.stream);
     offer(aggregate.value, inner);
     offer(aggregate.where, inner);
   }

@@ -4,6 +4,7 @@
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
+#include <algorithm>
 #include <set>
 
 #include "rules/language/vocabulary.h"
@@ -40,12 +41,44 @@ class SchemaWriter {
     text("$ref", "#/anyOf/0");
     out_.EndObject();
     out_.EndObject();
+    schema_file();
     out_.EndArray();
     out_.EndObject();
     return std::string(buffer_.GetString(), buffer_.GetSize()) + "\n";
   }
 
  private:
+  // The third: a file that declares streams, tables and lists.
+  void schema_file() {
+    std::vector<KeyRow> streams = rules::stream_keys();
+    for (const KeyRow& row : rules::view_keys()) {
+      const bool there = std::any_of(streams.begin(), streams.end(), [&](const KeyRow& each) { return each.name == row.name; });
+      if (!there) streams.push_back(row);
+    }
+    out_.StartObject();
+    text("type", "object");
+    out_.Key("additionalProperties");
+    out_.Bool(false);
+    out_.Key("properties");
+    out_.StartObject();
+    declarations("streams", streams);
+    declarations("tables", rules::table_keys());
+    out_.Key("lists");
+    out_.StartObject();
+    text("type", "object");
+    out_.EndObject();
+    out_.EndObject();
+    out_.EndObject();
+  }
+  void declarations(const char* key, const std::vector<KeyRow>& rows) {
+    out_.Key(key);
+    out_.StartObject();
+    text("type", "object");
+    out_.Key("additionalProperties");
+    object(rows, {});
+    out_.EndObject();
+  }
+
   void text(const char* key, std::string_view value) {
     out_.Key(key);
     string(value);
@@ -124,6 +157,10 @@ class SchemaWriter {
   }
 
   void list(const KeyRow& row) {
+    if (row.name == "id" || row.name == "unique") {  // one field, several, or sets of them
+      strings("type", std::vector<std::string_view>{"string", "array"});
+      return;
+    }
     text("type", "array");
     out_.Key("items");
     out_.StartObject();
@@ -208,6 +245,9 @@ std::string rule_reference() {
   text += key_table("Keys of a rule", rules::rule_keys());
   text += key_table("Keys of a step (`then`)", rules::step_keys());
   text += key_table("Keys of a way of resolving (`resolve`)", rules::way_keys());
+  text += key_table("Keys of a stream (in a schema)", rules::stream_keys());
+  text += key_table("Keys of a view (a stream with `from`)", rules::view_keys());
+  text += key_table("Keys of a table (in a schema)", rules::table_keys());
   return text;
 }
 

@@ -14,7 +14,6 @@ namespace {
 
 using rules::Kind;
 
-constexpr uint16_t kYuan = 156;
 constexpr size_t kFewestCardDigits = 13;
 constexpr int64_t kLeastCardNumber = 1'000'000'000'000;
 constexpr size_t kShownBytes = 40;                        // of a wrong value in a message

@@ -84,14 +84,15 @@ bool ExpressionChecker::aggregate_source(const ParseNode& node, Aggregate& resul
       inner.candidate = Scope::CandidateOf::unknown;
       return true;
     }
-    if (rule_->table >= 0) {
-      error("E090", "aggregates over `this` of a rule on a table are not available yet", node.word_span);
-      return false;
-    }
     result.over_this = true;
     result.stream = rule_->stream;
     inner.candidate_with_facts = true;
     inner.present.insert(inner.trigger_present.begin(), inner.trigger_present.end());
+    if (rule_->table >= 0) {  // versions of rows; their key is the rule's own
+      inner.candidate = Scope::CandidateOf::table;
+      inner.candidate_index = rule_->table;
+      return true;
+    }
   } else {
     result.stream = schema_.find_stream(node.stream);
     inner.candidate_with_facts = false;
@@ -168,8 +169,8 @@ bool ExpressionChecker::aggregate_type(const ParseNode& node, Aggregate& result)
     case Aggregation::first:
     case Aggregation::last:
       if (!valued) {
-        type.kind = Kind::event;
-        type.ref = result.stream;
+        type.kind = result.stream >= 0 ? Kind::event : Kind::row;
+        type.ref = result.stream >= 0 ? result.stream : rule_->table;
         type.with_facts = result.over_this;
       }
       type.optional = true;

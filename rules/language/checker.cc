@@ -75,7 +75,7 @@ ExpressionPtr clone(const Expression& expression) {
 bool same_kind(const Type& a, const Type& b) {
   if (a.kind != b.kind) return false;
   const bool by_reference = a.kind == Kind::symbol || a.kind == Kind::row || a.kind == Kind::event;
-  return !by_reference || a.ref == b.ref;
+  return !by_reference || (a.ref == b.ref && a.with_facts == b.with_facts);
 }
 
 bool retarget(Expression& expression, Kind kind) {
@@ -225,7 +225,6 @@ std::optional<Type> ExpressionChecker::unify(Expression& left, Expression& right
   Type type;
   if (same_kind(left.type, right.type)) {
     type = left.type;
-    type.with_facts = left.type.with_facts && right.type.with_facts;
   } else if (retarget(left, right.type.kind)) {
     type = right.type;
   } else if (retarget(right, left.type.kind)) {

@@ -102,6 +102,11 @@ const std::vector<CodeExample>& table() {
        "streams:\n  sale: {topic: sales, time: made_at, id: [number], fields: {number: string, made_at: time, large: bool}}\n  "
        "big: "
        "{from: sale, select: large}"},
+      {"E066",
+       "streams:\n  sale: {topic: sales, time: made_at, id: [number], fields: {number: string, made_at: time, fees: string}}\n  "
+       "fee: {from: sale, each: fees, fields: {kind: string}}",
+       "streams:\n  sale: {topic: sales, time: made_at, id: [number], fields: {number: string, made_at: time}}\n  "
+       "fee: {from: sale, each: fees, fields: {kind: string}}"},
       {"E079", "quick-pear.test.yaml beside quick-pair.yaml", "quick-pair.test.yaml beside quick-pair.yaml"},
       {"E080", "given:\n  - {at: \"10:00\", slip: {txn_id: A}}",
        "cases:\n  - name: one slip\n    given:\n      - {at: \"10:00\", slip: {txn_id: A}}\n    expect: []"},

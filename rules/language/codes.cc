@@ -147,6 +147,9 @@ const std::vector<CodeEntry>& table() {
       {"E064", "a list file that cannot be read",
        "One value a line, `#` begins a comment; its name is relative to the folder of the schema file."},
       {"E065", "a view that comes from itself", "`from` leads to a stream with a topic, or to a derived one."},
+      {"E066", "an `each` that cannot be opened",
+       "`each` names an array of objects in the records of a stream with a topic, by its path; the view's `fields` are those of an "
+       "element. An array is opened by one view, and other views come from that one. What a view opens is no field of the stream."},
       {"E079", "a test file without its rule", "The cases of rule NAME are in NAME.test.yaml, in the same folder."},
       {"E080", "a test file without cases", "Its top level has `cases:`, and beside it `base`, `tables` and `rules`."},
       {"E081", "a value of the wrong shape in a test file", "The message says whether a list or a mapping is needed."},
@@ -157,7 +160,9 @@ const std::vector<CodeEntry>& table() {
        "RFC 3339."},
       {"E084", "a case that expects nothing, not even nothing",
        "`expect:` is the complete list of what happens; `[]` says that nothing may."},
-      {"E085", "a row of a table that is not there", "`tables:` and `{at, table, row}` name tables of the schema."},
+      {"E085", "a row of a table that is not there, or has no topic",
+       "`tables:` and `{at, table, row}` name tables of the schema that come from a topic. The rows of a derived table are made by "
+       "rules: name them in `rules:` and give the events they read."},
       {"E086", "a step without its time",
        "Each step of `given` says when it happens: `at:`, and `arrives:` when it reaches us later."},
       {"E087", "a step of something that is not read",

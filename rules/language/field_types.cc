@@ -28,22 +28,16 @@ constexpr std::array kKinds = std::to_array<NamedKind>({{"bool", Kind::boolean},
 
 bool is_blank(char sign) { return sign == ' ' || sign == '\t' || sign == '\n' || sign == '\r'; }
 
-bool is_path(std::string_view text) {
-  if (text.empty() || text.front() == '.' || text.back() == '.' || text.contains("..")) return false;
-  return std::all_of(text.begin(), text.end(),
-                     [](char sign) { return !is_blank(sign) && static_cast<unsigned char>(sign) >= 0x20; });
-}
-
 bool is_currency_code(std::string_view text) {
   return text.size() == 3 && std::all_of(text.begin(), text.end(), [](char sign) { return sign >= 'A' && sign <= 'Z'; });
 }
 
 class TypeReader {
  public:
-  TypeReader(const PlacedText& placed, bool needs_paths, Field& field, std::vector<EnumType>& enums, Diagnostics& diagnostics)
+  TypeReader(const PlacedText& placed, Paths paths, Field& field, std::vector<EnumType>& enums, Diagnostics& diagnostics)
       : placed_(placed),
         text_(placed.text()),
-        needs_paths_(needs_paths),
+        paths_(paths),
         field_(field),
         enums_(enums),
         diagnostics_(diagnostics) {}
@@ -84,7 +78,7 @@ class TypeReader {
 
   const PlacedText& placed_;
   std::string_view text_;
-  bool needs_paths_;
+  Paths paths_;
   Field& field_;
   std::vector<EnumType>& enums_;
   Diagnostics& diagnostics_;
@@ -167,17 +161,28 @@ bool TypeReader::symbol(const std::vector<std::string_view>& values, size_t begi
 
 bool TypeReader::money(const std::vector<std::string_view>& values, size_t begin) {
   if (values.empty()) {
-    if (!needs_paths_) return true;
+    if (paths_ == Paths::none) return true;
     fail("E061", "money needs the paths of its minor units and its currency", begin, at_)
         .helps.push_back(
             "for example `money(amount_minor, currency)`, or `money(amount_minor, CNY)` where the record has no currency");
     return false;
   }
-  if (values.size() != 2 || !is_path(values[0]) || !is_path(values[1])) {
+  constexpr std::string_view kOfRecord = "currency of ";
+  const bool of_record = values.size() == 2 && values[1].starts_with(kOfRecord);
+  if (values.size() != 2 || !is_path(values[0]) || (!is_path(values[1]) && !of_record)) {
     fail("E061", "money takes two paths: `money(amount_minor, currency)`", begin, at_);
     return false;
   }
   field_.path = std::string(values[0]);
+  if (of_record) {
+    if (paths_ != Paths::element) {
+      fail("E061", "`currency of` names a field of the record, for money in the elements of an array", begin, at_)
+          .helps.push_back("give the path of the currency: `money(amount_minor, currency)`");
+      return false;
+    }
+    field_.currency_of = std::string(values[1].substr(kOfRecord.size()));
+    return true;
+  }
   (is_currency_code(values[1]) ? field_.currency : field_.currency_path) = std::string(values[1]);
   return true;
 }
@@ -202,7 +207,8 @@ bool TypeReader::path() {
   const size_t begin = at_;
   const bool quoted = eat('"');
   const size_t close = quoted ? text_.find('"', at_) : std::string_view::npos;
-  if (close == std::string_view::npos || !is_path(text_.substr(at_, close - at_))) {
+  const std::string_view written = close == std::string_view::npos ? "" : text_.substr(at_, close - at_);
+  if (!is_path(written) && !(written == "." && paths_ == Paths::element)) {
     fail("E060", "behind `@` stands the path in the record, in quotes: `@ \"trans.amt\"`", begin, text_.size());
     return false;
   }
@@ -210,7 +216,7 @@ bool TypeReader::path() {
     fail("E061", "the paths of money stand in parentheses: `money(amount_minor, currency)`", begin, close + 1);
     return false;
   }
-  field_.path = std::string(text_.substr(at_, close - at_));
+  field_.path = std::string(written);
   at_ = close + 1;
   return true;
 }
@@ -223,7 +229,7 @@ bool TypeReader::finish() {
   return false;
 }
 
-void append_fields(const YamlNode& mapping, const std::string& prefix, bool needs_paths, std::vector<EnumType>& enums,
+void append_fields(const YamlNode& mapping, const std::string& prefix, Paths paths, std::vector<EnumType>& enums,
                    const Sources& sources, Diagnostics& diagnostics, std::vector<Field>& into) {
   for (size_t index = 0; index < mapping.keys.size(); ++index) {
     const YamlNode& key = *mapping.keys[index];
@@ -231,7 +237,7 @@ void append_fields(const YamlNode& mapping, const std::string& prefix, bool need
     expect_name(key, "a field", diagnostics);  // a field with a wrong name is still one: what speaks of it is no second mistake
     const std::string name = prefix + key.text;
     if (value.shape == YamlNode::Shape::mapping) {
-      append_fields(value, name + ".", needs_paths, enums, sources, diagnostics, into);
+      append_fields(value, name + ".", paths, enums, sources, diagnostics, into);
       continue;
     }
     Field field;
@@ -241,13 +247,19 @@ void append_fields(const YamlNode& mapping, const std::string& prefix, bool need
     field.type.ref = kBroken;
     if (expect_scalar(value, "a field", diagnostics)) {
       field.type.ref = -1;
-      read_field_type(PlacedText(value, sources), needs_paths, field, enums, diagnostics);
+      read_field_type(PlacedText(value, sources), paths, field, enums, diagnostics);
     }
     into.push_back(std::move(field));
   }
 }
 
 }  // namespace
+
+bool is_path(std::string_view text) {
+  if (text.empty() || text.front() == '.' || text.back() == '.' || text.contains("..")) return false;
+  return std::all_of(text.begin(), text.end(),
+                     [](char sign) { return !is_blank(sign) && static_cast<unsigned char>(sign) >= 0x20; });
+}
 
 bool expect_name(const YamlNode& key, std::string_view what, Diagnostics& diagnostics) {
   constexpr std::array kTaken = std::to_array<std::string_view>({"this", "lists", "elapsed"});
@@ -262,15 +274,15 @@ bool expect_name(const YamlNode& key, std::string_view what, Diagnostics& diagno
   return false;
 }
 
-void read_field_type(const PlacedText& text, bool needs_paths, Field& field, std::vector<EnumType>& enums,
+void read_field_type(const PlacedText& text, Paths paths, Field& field, std::vector<EnumType>& enums,
                      Diagnostics& diagnostics) {
-  TypeReader(text, needs_paths, field, enums, diagnostics).run();
+  TypeReader(text, paths, field, enums, diagnostics).run();
 }
 
-std::vector<Field> read_fields(const YamlNode& mapping, bool needs_paths, std::vector<EnumType>& enums, const Sources& sources,
+std::vector<Field> read_fields(const YamlNode& mapping, Paths paths, std::vector<EnumType>& enums, const Sources& sources,
                                Diagnostics& diagnostics) {
   std::vector<Field> fields;
-  append_fields(mapping, "", needs_paths, enums, sources, diagnostics, fields);
+  append_fields(mapping, "", paths, enums, sources, diagnostics, fields);
   return fields;
 }
 

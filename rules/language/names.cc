@@ -77,7 +77,9 @@ std::string base_text(const Type& type, const Schema& schema) {
 
 }  // namespace
 
-std::string show(const Type& type, const Schema& schema) { return base_text(type, schema) + (type.optional ? "?" : ""); }
+std::string show(const Type& type, const Schema& schema) {
+  return (type.with_facts ? "own " : "") + base_text(type, schema) + (type.optional ? "?" : "");
+}
 
 std::string closest(std::string_view name, const std::vector<std::string>& candidates) {
   constexpr size_t kLongestName = 100;

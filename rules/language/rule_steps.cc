@@ -31,7 +31,7 @@ void RuleReader::steps() {
 
 void RuleReader::step(const YamlNode& node) {
   const MappingReader reader(
-      node, "a step", {"event", "absent", "where", "by", "within", "until", "take", "grace", "severity", "each"}, diagnostics_);
+      node, "a step", {"event", "absent", "where", "by", "within", "until", "take", "grace", "severity"}, diagnostics_);
   Step step;
   step.binding = static_cast<int32_t>(rule_.steps.size()) + 1;
   step.span = reader.place();
@@ -63,8 +63,6 @@ void RuleReader::step(const YamlNode& node) {
     if (condition != nullptr) step.where = checker_.condition(*condition, scope);
   }
   step_timing(reader, step);
-  if (reader.get("each") != nullptr)
-    diagnostics_.error("E090", "steps with `each` are not available yet", reader.key_span("each"));
   if (!step.absent && from.has_value()) {
     Scope::Alias alias{step.alias, step.binding, {}};
     alias.type.kind = Kind::event;

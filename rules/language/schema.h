@@ -26,18 +26,25 @@ struct Field {
   std::string path;           // where in the JSON object: dotted; by default the name
   std::string currency_path;  // money(minor, currency): path of the currency; path is then that of the minor units
   std::string currency;       // money(minor, CNY): the currency itself ("CNY"), where the record carries none; else empty
+  std::string currency_of;    // money(minor, currency of amount): the field of the record that has it (elements of an array only)
   ExpressionPtr computed;     // null: read from the record
   Span span;
 };
 
 struct Stream {
-  enum class Origin : uint8_t { topic, view, derived };
+  enum class Origin : uint8_t { topic, view, elements, derived };
   std::string name;
   Origin origin = Origin::topic;
   std::string topic;                  // Origin::topic
   int32_t root = -1;                  // the stream whose fields this one has: itself, or the view's source (views of views: the root)
+  // Origin::elements (`each: fee_lines`): an event for each element of an array of `record`'s records. `fields` begins with all
+  // fields of the record, `record_fields` of them; paths of the others count from the element.
+  int32_t record = -1;
+  std::string array;                  // path of the array in the record
+  size_t record_fields = 0;
+  bool numbered = false;              // identity: that of the record and the element's place in the array
   ExpressionPtr select;               // view: condition on the root's event (views of views: all conditions)
-  std::vector<Field> fields;          // empty for views (see root)
+  std::vector<Field> fields;          // empty for Origin::view (see root)
   int32_t time_field = -1;            // event time (index into the root's fields); -1 for derived streams
   std::vector<int32_t> id;            // fields that identify a fact (a repeat has the same); empty for derived streams
   std::vector<std::vector<int32_t>> unique;  // `unique: [[txn_id], …]`: at most one event has the same values of these fields
@@ -79,6 +86,8 @@ struct Schema {
   int find_table(std::string_view name) const;
   int find_list(std::string_view name) const;
   const Stream& root(int stream) const { return streams[static_cast<size_t>(streams[static_cast<size_t>(stream)].root)]; }
+  // The stream whose clock this one goes by: its root, or the stream whose records its root opens.
+  int32_t clock_of(int stream) const { return root(stream).record >= 0 ? root(stream).record : root(stream).root; }
 };
 int find_field(const std::vector<Field>& fields, std::string_view name);  // -1: none
 

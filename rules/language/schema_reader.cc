@@ -56,13 +56,13 @@ void SchemaReader::add_streams(const YamlNode& mapping) {
   }
 }
 
-std::vector<Field> SchemaReader::fields(const MappingReader& reader, std::string_view key, bool needs_paths, bool& good) {
+std::vector<Field> SchemaReader::fields(const MappingReader& reader, std::string_view key, Paths paths, bool& good) {
   const YamlNode* node = reader.need(key);
   if (node == nullptr || !expect_mapping(*node, "`" + std::string(key) + "`", diagnostics_)) {
     good = false;
     return {};
   }
-  std::vector<Field> result = read_fields(*node, needs_paths, schema_.enums, sources_, diagnostics_);
+  std::vector<Field> result = read_fields(*node, paths, schema_.enums, sources_, diagnostics_);
   if (result.size() > SchemaLimits::kFields) {
     diagnostics_.error("E007", "more than " + std::to_string(SchemaLimits::kFields) + " fields", node->span);
     result.resize(SchemaLimits::kFields);
@@ -92,7 +92,7 @@ void SchemaReader::topic_stream(const YamlNode& key, const YamlNode& node) {
           reader.need_scalar("topic", "a stream comes from a `topic`, or `from` another one, or is `derived: true`")) {
     stream.topic = topic->text;
   }
-  stream.fields = fields(reader, "fields", true, good);
+  stream.fields = fields(reader, "fields", Paths::record, good);
   good = stream_settings(reader, stream) && good;
   if (const YamlNode* time = reader.need_scalar("time", "the field with the event time")) {
     stream.time_field = find_field(stream.fields, time->text);
@@ -123,7 +123,7 @@ void SchemaReader::derived_stream(const YamlNode& key, const YamlNode& node) {
   if (derived != nullptr && derived->text != "true") {
     diagnostics_.error("E009", "`derived` is `true` or not there", derived->span);
   }
-  stream.fields = fields(reader, "fields", false, good);
+  stream.fields = fields(reader, "fields", Paths::none, good);
   add_stream(std::move(stream), node, good);
 }
 
@@ -252,80 +252,6 @@ void SchemaReader::finish_stream(const Pending& pending) {
     stream.id = field_list(*id, stream.fields, "stream `" + stream.name + "`", good);
   if (const YamlNode* unique = pending.node->find("unique")) unique_sets(*unique, stream, stream.fields);
   if (const YamlNode* node = pending.node->find("accept")) accept(*node, stream);
-}
-
-// Views stand behind their sources, whatever the order they are written in.
-void SchemaReader::add_views() {
-  std::vector<Pending> waiting = std::move(views_);
-  while (!waiting.empty()) {
-    std::vector<Pending> later;
-    for (const Pending& pending : waiting) {
-      if (!add_view(pending)) later.push_back(pending);
-    }
-    if (later.size() == waiting.size()) break;
-    waiting = std::move(later);
-  }
-  // What still waits comes from nothing that was declared, or from itself.
-  std::vector<std::string> names;
-  for (const Stream& stream : schema_.streams) names.push_back(stream.name);
-  for (const Pending& pending : waiting) {
-    context_.broken_names.insert(pending.name);
-    const YamlNode& from = *pending.node->find("from");
-    if (!expect_scalar(from, "`from`", diagnostics_) || context_.broken_names.contains(from.text)) continue;
-    const bool circle =
-        std::any_of(waiting.begin(), waiting.end(), [&](const Pending& other) { return other.name == from.text; });
-    if (circle) {
-      diagnostics_.error("E065", "the view `" + pending.name + "` comes from itself", from.span);
-    } else {
-      suggest(diagnostics_.error("E038", "there is no stream `" + from.text + "`", from.span, "unknown stream"), from.text,
-              names, "streams");
-    }
-  }
-}
-
-bool SchemaReader::add_view(const Pending& pending) {
-  const YamlNode& from = *pending.node->find("from");
-  const int source = schema_.find_stream(from.text);
-  if (source < 0) return false;
-  const MappingReader reader(*pending.node, "a view", {"from", "select", "id", "unique", "each"}, diagnostics_);
-  const Stream& parent = schema_.streams[static_cast<size_t>(source)];
-  const int32_t root = parent.root;
-  Stream view;
-  view.name = pending.name;
-  view.origin = Stream::Origin::view;
-  view.root = root;
-  view.span = pending.node->span;
-  view.time_field = parent.time_field;
-  view.id = parent.id;
-  view.unique = parent.unique;
-  view.lateness = parent.lateness;
-  view.accept = parent.accept;
-  view.feed = parent.feed;
-  view.dark_after = parent.dark_after;
-  view.dark_hold = parent.dark_hold;
-  if (reader.get("each") != nullptr)
-    diagnostics_.error("E090", "views with `each` are not available yet", reader.key_span("each"));
-  ParseNodePtr select;
-  if (const YamlNode* node = reader.need_scalar("select", "the condition on the source's events")) {
-    select = parse_expression(PlacedText(*node, sources_), diagnostics_);
-  }
-  ExpressionPtr condition;
-  if (select != nullptr) condition = ExpressionChecker(context_, nullptr).condition(*select, event_scope(root, "`select`"));
-  view.select = std::move(condition);
-  if (view.select != nullptr && parent.select != nullptr) {
-    ExpressionPtr both = make_expression(Node::binary, view.select->type, *select);
-    both->op = Op::op_and;
-    both->args.push_back(clone(*parent.select));
-    both->args.push_back(std::move(view.select));
-    view.select = std::move(both);
-  }
-  const std::vector<Field>& fields = schema_.streams[static_cast<size_t>(root)].fields;
-  bool good = true;
-  if (const YamlNode* id = reader.get("id")) view.id = field_list(*id, fields, "stream `" + from.text + "`", good);
-  if (const YamlNode* unique = reader.get("unique")) unique_sets(*unique, view, fields);
-  if (context_.broken_streams.contains(root)) context_.broken_streams.insert(static_cast<int32_t>(schema_.streams.size()));
-  schema_.streams.push_back(std::move(view));
-  return true;
 }
 
 }  // namespace tillwatch::rules

@@ -9,6 +9,7 @@
 
 #include "engine/base/status.h"
 #include "rules/language/checker.h"
+#include "rules/language/field_types.h"
 #include "rules/language/mapping_reader.h"
 #include "rules/language/schema.h"
 
@@ -51,12 +52,14 @@ class SchemaReader {
   void topic_stream(const YamlNode& key, const YamlNode& node);
   void derived_stream(const YamlNode& key, const YamlNode& node);
   void add_stream(Stream stream, const YamlNode& node, bool good);
-  std::vector<Field> fields(const MappingReader& reader, std::string_view key, bool needs_paths, bool& good);
+  std::vector<Field> fields(const MappingReader& reader, std::string_view key, Paths paths, bool& good);
   bool stream_settings(const MappingReader& reader, Stream& stream);
 
   void finish_stream(const Pending& pending);
   void add_views();
   bool add_view(const Pending& pending);
+  void select(const MappingReader& reader, Stream& view, bool may_be_left_out);
+  bool elements(const MappingReader& reader, Stream& view);
   void computed_fields(Stream& stream, const YamlNode& computed);
   std::vector<int32_t> field_list(const YamlNode& node, const std::vector<Field>& fields, const std::string& owner, bool& good);
   void unique_sets(const YamlNode& node, Stream& stream, const std::vector<Field>& fields);

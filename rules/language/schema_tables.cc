@@ -61,7 +61,7 @@ void SchemaReader::table(const YamlNode& key, const YamlNode& node) {
                  reader.need_scalar("topic", "the topic its versions come from, or it is `derived: true`")) {
     table.topic = topic->text;
   }
-  table.columns = fields(reader, "columns", !table.derived, good);
+  table.columns = fields(reader, "columns", table.derived ? Paths::none : Paths::record, good);
   table_times(reader, table, good);
   if (const YamlNode* columns = reader.need("key", "the columns a row is looked up by")) {
     table.key = field_list(*columns, table.columns, "table `" + table.name + "`", good);

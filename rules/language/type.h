@@ -14,14 +14,14 @@ enum class Kind : uint8_t {
   list,    // of strings (list(string)); also the type of `lists.NAME`
   tariff,  // the fee products of a contract
   row,     // a version of a row of table `ref`
-  event,   // an event of stream `ref`; of the rule's own triggers when `with_facts`
+  event,   // an event of stream `ref`
 };
 
 struct Type {
   Kind kind = Kind::boolean;
   bool optional = false;    // T?: the value may be missing
   bool pii = false;         // masked wherever it could be read
-  bool with_facts = false;  // event: the facts follow the stream's fields
+  bool with_facts = false;  // event, row: of the rule's own triggers; the facts follow the fields
   int32_t ref = -1;         // symbol: index into Schema::enums; row: into tables; event: into streams
   bool operator==(const Type&) const = default;
 };

@@ -146,7 +146,6 @@ const std::vector<KeyRow>& step_keys() {
       {"take", Shape::choice, "one: each event serves one trigger, nearest first.", {"one"}},
       {"grace", Shape::duration, "How much longer late reports are waited for.", {}},
       {"severity", Shape::choice, "The alert's severity from this step on.", {"info", "low", "medium", "high", "critical"}},
-      {"each", Shape::expression, "One such event for every value of a list.", {}},
   };
   return rows;
 }
@@ -161,6 +160,52 @@ const std::vector<KeyRow>& way_keys() {
       {"for", Shape::duration, "`when` must stay true so long.", {}},
       {"after", Shape::duration, "It expires so long after the last hit.", {}},
       {"reason", Shape::text, "Why it ended, as the alert says it; {expressions} may stand in it.", {}},
+  };
+  return rows;
+}
+
+const std::vector<KeyRow>& stream_keys() {
+  using Shape = KeyRow::Shape;
+  static const std::vector<KeyRow> rows = {
+      {"topic", Shape::text, "Where its records come from.", {}},
+      {"from", Shape::text, "The stream it is a view of.", {}},
+      {"derived", Shape::text, "`true`: rules make its events (`emit`).", {}},
+      {"time", Shape::text, "The field with the event time.", {}},
+      {"id", Shape::list, "The fields that identify an event: a repeat has the same.", {}},
+      {"unique", Shape::list, "Sets of fields of which no two events have the same values: `[[txn_id], [batch, stan]]`.", {}},
+      {"lateness", Shape::duration, "How much later than its neighbours in a partition a record may come and be in time.", {}},
+      {"accept", Shape::text, "How late an event may still start a rule, and which: `24h where offline`.", {}},
+      {"feed", Shape::text, "The name of the feed in alerts about its silence.", {}},
+      {"dark_after", Shape::number, "So many decisions may hang on the feed's silence before it counts as dark.", {}},
+      {"dark_hold", Shape::duration, "How long they are held then.", {}},
+      {"fields", Shape::mapping, "Names and types: `amount: money(amount_minor, currency)`, `stan: string? @ \"trace.no\"`.", {}},
+      {"computed", Shape::mapping, "Fields worked out from the others.", {}},
+  };
+  return rows;
+}
+
+const std::vector<KeyRow>& view_keys() {
+  using Shape = KeyRow::Shape;
+  static const std::vector<KeyRow> rows = {
+      {"from", Shape::text, "The stream it is a view of.", {}},
+      {"select", Shape::condition, "Which events of that stream.", {}},
+      {"each", Shape::text, "The path of an array in its records: an event for each element, with the fields of both.", {}},
+      {"fields", Shape::mapping, "With `each`: those of an element; \".\" is the path of one that is no object.", {}},
+      {"computed", Shape::mapping, "With `each`: fields worked out from the others.", {}},
+      {"id", Shape::list, "An identity of its own: a repeat has the same.", {}},
+      {"unique", Shape::list, "Sets of fields of which no two events have the same values.", {}},
+  };
+  return rows;
+}
+
+const std::vector<KeyRow>& table_keys() {
+  using Shape = KeyRow::Shape;
+  static const std::vector<KeyRow> rows = {
+      {"topic", Shape::text, "Where its rows come from.", {}},
+      {"derived", Shape::text, "`true`: open alerts are its rows (`emit: {table: …}`).", {}},
+      {"key", Shape::list, "The columns a row is looked up by.", {}},
+      {"valid", Shape::list, "The columns with a version's beginning and end: `[effective_from, effective_to]`.", {}},
+      {"columns", Shape::mapping, "Names and types, as fields of a stream.", {}},
   };
   return rows;
 }

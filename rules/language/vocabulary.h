@@ -29,7 +29,7 @@ struct OperatorRow {
 const std::vector<OperatorRow>& operator_rows();
 const OperatorRow* find_comparison(std::string_view text);  // null: none
 
-// A key of a rule, a step or a way of resolving.
+// A key of a rule, a step or a way of resolving; of a stream, a view or a table of a schema.
 struct KeyRow {
   enum class Shape : uint8_t { text, text_or_mapping, condition, expression, duration, number, choice, list, mapping, steps, ways };
   std::string_view name;
@@ -40,5 +40,8 @@ struct KeyRow {
 const std::vector<KeyRow>& rule_keys();
 const std::vector<KeyRow>& step_keys();
 const std::vector<KeyRow>& way_keys();
+const std::vector<KeyRow>& stream_keys();  // `from` makes it a view, `derived` one that rules make
+const std::vector<KeyRow>& view_keys();
+const std::vector<KeyRow>& table_keys();
 
 }  // namespace tillwatch::rules

@@ -289,7 +289,7 @@ std::string Wording::text(const Expression& expression, int strength) const {
 }
 
 std::string Wording::what_is_aggregated(const Aggregate& aggregate) const {
-  const Wording inner = about_stream(aggregate.stream);
+  const Wording inner = aggregate.stream < 0 ? about_table(rule_.table) : about_stream(aggregate.stream);
   const bool one = !aggregate.value && (aggregate.function == Aggregation::first || aggregate.function == Aggregation::last);
   const std::string source =
       aggregate.over_this ? (words() ? (one ? "trigger" : "triggers") : "this") : stream_name(aggregate.stream);

@@ -50,6 +50,7 @@ class BundleCompiler {
     const Schema& schema = bundle_.source.schema;
     bundle_.shapes.resize(schema.streams.size());
     bundle_.views.resize(schema.streams.size());
+    bundle_.elements.resize(schema.streams.size());
     bundle_.by_stream.resize(schema.streams.size());
     bundle_.by_table.resize(schema.tables.size());
     bundle_.table_used.resize(schema.tables.size());
@@ -135,6 +136,14 @@ class BundleCompiler {
       for (const Emits& each : compiled.emits) {
         bundle_.emitters[static_cast<size_t>(each.stream)].push_back(static_cast<int>(rule));
       }
+    }
+    for (size_t i = 0; i < schema.streams.size(); ++i) {
+      const std::vector<int>& views = bundle_.views[i];
+      const bool wanted = !bundle_.by_stream[i].empty() || std::any_of(views.begin(), views.end(), [&](int view) {
+        return !bundle_.by_stream[static_cast<size_t>(view)].empty();
+      });
+      if (schema.streams[i].record >= 0 && wanted)
+        bundle_.elements[static_cast<size_t>(schema.streams[i].record)].push_back(static_cast<int>(i));
     }
   }
 

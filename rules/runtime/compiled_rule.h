@@ -198,6 +198,7 @@ struct CompiledBundle {
   std::vector<std::vector<int>> by_table;   // per table: subscriptions of rules on it
   std::vector<bool> table_used;             // per table: some rule looks it up, is on it or resolves on it
   std::vector<std::vector<int>> views;      // per root stream: its views, in order of declaration
+  std::vector<std::vector<int>> elements;   // per root stream: those of arrays in its records that some rule wants
   std::vector<Program> selects;             // per stream: view condition over the root's slots
   std::vector<Program> accepts;             // per root stream: `accept … where`
   std::vector<int> derived_order;           // derived streams, emitters before consumers

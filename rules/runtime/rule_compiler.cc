@@ -30,15 +30,15 @@ void RuleCompiler::mark_used() {
     use_whole(rule_.emit.stream);
     use_whole(schema_.tables[static_cast<size_t>(rule_.emit.table)].folds_stream);
   }
-  if (rule_.stream >= 0) {
-    const std::vector<Field>& fields = schema_.root(rule_.stream).fields;
-    for (size_t i = 0; i < fields.size(); ++i) {
-      if (fields[i].type.kind == Kind::money && !rule_.message_en.empty()) {
-        use(rule_.stream, static_cast<int>(i));
-        break;
-      }
-    }
-  }
+  if (rule_.stream >= 0 && !rule_.message_en.empty()) use(rule_.stream, money_field());
+}
+
+int RuleCompiler::money_field() const {
+  const Stream& root = schema_.root(rule_.stream);
+  const auto is_money = [](const Field& field) { return field.type.kind == Kind::money; };
+  auto found = std::find_if(root.fields.begin() + static_cast<ptrdiff_t>(root.record_fields), root.fields.end(), is_money);
+  if (found == root.fields.end()) found = std::find_if(root.fields.begin(), root.fields.end(), is_money);
+  return found == root.fields.end() ? -1 : static_cast<int>(found - root.fields.begin());
 }
 
 // Conditions asked before the exchange, over slots.
@@ -109,10 +109,10 @@ void RuleCompiler::keep_shapes() {
   each_expression([&](const Expression& node, const Context& context) {
     const int stream = stream_read(node, context);
     if (stream < 0) {
-      if (node.node == Node::field && rule_.table >= 0 &&
-          (node.binding == kTrigger || (node.binding == kCandidate && context.candidate_table == rule_.table))) {
-        trigger.insert(node.index);
-      }
+      const bool of_row = node.node == Node::field && (node.binding == kTrigger || (node.binding == kCandidate &&
+                                                                                   context.candidate_table == rule_.table));
+      const bool of_this = node.node == Node::member && node.args[0]->type.with_facts;
+      if (rule_.table >= 0 && (of_row || of_this)) trigger.insert(node.index);
       return;
     }
     const bool of_trigger =
@@ -133,21 +133,17 @@ void RuleCompiler::keep_shapes() {
   }
   if (rule_.stream >= 0) {
     const Stream& root = schema_.root(rule_.stream);
-    for (size_t i = 0; i < root.fields.size(); ++i) {
-      if (root.fields[i].type.kind == Kind::money && out_->alerts) {
-        trigger.insert(static_cast<int>(i));
-        break;
-      }
-    }
+    const int money = money_field();
+    if (out_->alerts && money >= 0) trigger.insert(money);
     if (out_->alerts && !root.id.empty()) trigger.insert(root.id[0]);
     fill(out_->trigger_shape, root.fields, bundle_.shapes[static_cast<size_t>(root_of(rule_.stream))].position, trigger, true);
     if (out_->alerts && !root.id.empty() && root.fields[static_cast<size_t>(root.id[0])].type.kind == Kind::string) {
       out_->trigger_shape.id_position = out_->trigger_shape.position[static_cast<size_t>(root.id[0])];
     }
-    for (size_t i = 0; i < root.fields.size(); ++i) {
-      if (root.fields[i].type.kind != Kind::money || out_->trigger_shape.position[i] < 0) continue;
-      out_->money_field = out_->trigger_shape.position[i];
-      break;
+    const std::vector<int>& kept_at = out_->trigger_shape.position;
+    if (money >= 0) out_->money_field = kept_at[static_cast<size_t>(money)];
+    for (size_t i = 0; out_->money_field < 0 && i < root.fields.size(); ++i) {
+      if (root.fields[i].type.kind == Kind::money) out_->money_field = kept_at[i];
     }
   } else {
     const Table& table = schema_.tables[static_cast<size_t>(rule_.table)];
@@ -352,14 +348,14 @@ int RuleCompiler::position(const Context& context, int binding, int field) const
 }
 
 const RowLayout* RuleCompiler::member_layout(const Type& type) const {
-  if (type.kind == Kind::row) return &bundle_.table_layouts[static_cast<size_t>(type.ref)];
   if (type.with_facts) return &out_->trigger_shape.layout;
+  if (type.kind == Kind::row) return &bundle_.table_layouts[static_cast<size_t>(type.ref)];
   return &shapes_.at(root_of(type.ref))->layout;
 }
 
 int RuleCompiler::member_position(const Type& type, int index) const {
-  if (type.kind == Kind::row) return index;
   if (type.with_facts) return out_->trigger_shape.position[static_cast<size_t>(index)];
+  if (type.kind == Kind::row) return index;
   return shapes_.at(root_of(type.ref))->position[static_cast<size_t>(index)];
 }
 

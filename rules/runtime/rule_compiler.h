@@ -105,6 +105,9 @@ class RuleCompiler {
     return static_cast<int32_t>(schema_.streams[static_cast<size_t>(stream)].fields.size()) - 1;
   }
   int root_of(int stream) const { return schema_.streams[static_cast<size_t>(stream)].root; }
+  int clock_of(int stream) const { return schema_.clock_of(stream); }
+  // The field that says how much money is at risk; -1: none. Of an element of an array, its own before its record's.
+  int money_field() const;
 
   // The stream whose field a node reads; -1 when it reads a table's column or none.
   int stream_read(const Expression& node, const Context& context) const;

@@ -18,10 +18,10 @@ int RuleCompiler::clock_for(ClockNeeds needs) {
 
 void RuleCompiler::choose_clocks() {
   ClockNeeds trigger, all;
-  if (rule_.stream >= 0) trigger.plain.push_back(root_of(rule_.stream));
+  if (rule_.stream >= 0) trigger.plain.push_back(clock_of(rule_.stream));
   for (const Input& input : out_->inputs) {
     const bool asked = input.folds || &input - out_->inputs.data() == out_->over_input;
-    if (input.stream >= 0) (asked ? all.gated : all.plain).push_back(root_of(input.stream));
+    if (input.stream >= 0) (asked ? all.gated : all.plain).push_back(clock_of(input.stream));
   }
   choose_fold_clocks();
   all.gated.insert(all.gated.end(), out_->table_streams.begin(), out_->table_streams.end());
@@ -32,22 +32,22 @@ void RuleCompiler::choose_clocks() {
     hold.gated = trigger.plain;
     for (int aggregate : out_->when_aggregates) {
       const Input& input = out_->inputs[static_cast<size_t>(out_->aggregates[static_cast<size_t>(aggregate)].input)];
-      if (input.stream >= 0) hold.gated.push_back(root_of(input.stream));
+      if (input.stream >= 0) hold.gated.push_back(clock_of(input.stream));
     }
     out_->hold_clock = clock_for(std::move(hold));
   }
   for (size_t i = 0; i < out_->steps.size(); ++i) {
     ClockNeeds needs = trigger;
     auto& streams = out_->steps[i].absent ? needs.gated : needs.plain;
-    streams.push_back(root_of(rule_.steps[i].stream));
-    if (rule_.steps[i].until >= 0) streams.push_back(root_of(rule_.steps[i].until));
+    streams.push_back(clock_of(rule_.steps[i].stream));
+    if (rule_.steps[i].until >= 0) streams.push_back(clock_of(rule_.steps[i].until));
     out_->steps[i].clock = clock_for(std::move(needs));
   }
   for (CompiledWay& way : out_->ways) {
     ClockNeeds needs = trigger;
     for (int aggregate : way.when_aggregates) {
       const Input& input = out_->inputs[static_cast<size_t>(out_->aggregates[static_cast<size_t>(aggregate)].input)];
-      if (input.stream >= 0) needs.plain.push_back(root_of(input.stream));
+      if (input.stream >= 0) needs.plain.push_back(clock_of(input.stream));
     }
     way.clock = clock_for(std::move(needs));
   }
@@ -75,15 +75,15 @@ void RuleCompiler::choose_fold_clocks() {
   add(out_->table_streams, table_streams(rule_.fold.get()));
   for (const Input& input : out_->inputs) {
     if (input.stream < 0 || input.folds) continue;
-    row.gated.push_back(root_of(input.stream));
-    if (&input - out_->inputs.data() != out_->over_input) ask.gated.push_back(root_of(input.stream));
+    row.gated.push_back(clock_of(input.stream));
+    if (&input - out_->inputs.data() != out_->over_input) ask.gated.push_back(clock_of(input.stream));
   }
   add(row.gated, out_->table_streams);
   add(ask.gated, out_->table_streams);
   if (out_->emit_table >= 0) out_->row_clock = clock_for(row);
   if (out_->asks()) out_->ask_clock = clock_for(ask);
   if (out_->over_input >= 0) {
-    answer.gated.push_back(root_of(out_->inputs[static_cast<size_t>(out_->over_input)].stream));
+    answer.gated.push_back(clock_of(out_->inputs[static_cast<size_t>(out_->over_input)].stream));
     out_->answer_clock = clock_for(answer);
   }
 }
@@ -97,8 +97,8 @@ void RuleCompiler::list_emissions() {
   std::vector<int> plain, answered;
   for (const Input& input : out_->inputs) {
     if (input.stream < 0 || input.folds) continue;
-    answered.push_back(root_of(input.stream));
-    if (&input - out_->inputs.data() != out_->over_input) plain.push_back(root_of(input.stream));
+    answered.push_back(clock_of(input.stream));
+    if (&input - out_->inputs.data() != out_->over_input) plain.push_back(clock_of(input.stream));
   }
   for (std::vector<int>* streams : {&plain, &answered}) {
     streams->insert(streams->end(), out_->table_streams.begin(), out_->table_streams.end());
@@ -146,7 +146,7 @@ bool RuleCompiler::covers_unique(const Step& step) const {
       return std::find(step.by.begin(), step.by.end(), field) != step.by.end();
     });
   };
-  if (covered(stream.id)) return true;
+  if (!stream.numbered && covered(stream.id)) return true;
   for (const Stream* each : {&stream, &schema_.root(step.stream)}) {
     if (std::any_of(each->unique.begin(), each->unique.end(), covered)) return true;
   }

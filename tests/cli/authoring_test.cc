@@ -115,8 +115,8 @@ TEST(RulesDocs, EveryExampleIsRight) {
 }
 
 // What the reader says of a key it does not know lists those it knows.
-std::set<std::string> known_keys(const std::string& body) {
-  const rules::Loaded loaded(rules::with_rule(body + rules::kAlert));
+std::set<std::string> known_keys(const rules::Texts& files) {
+  const rules::Loaded loaded(files);
   for (const rules::Diagnostic& each : loaded.diagnostics.all()) {
     if (each.code != "E003" || each.notes.empty()) continue;
     std::set<std::string> names;
@@ -127,6 +127,9 @@ std::set<std::string> known_keys(const std::string& body) {
   return {};
 }
 
+std::set<std::string> known_rule_keys(const std::string& body) { return known_keys(rules::with_rule(body + rules::kAlert)); }
+std::set<std::string> known_schema_keys(const std::string& text) { return known_keys({{"schema.yaml", text}}); }
+
 std::set<std::string> names_of(const std::vector<rules::KeyRow>& rows) {
   std::set<std::string> names;
   for (const rules::KeyRow& each : rows) names.insert(std::string(each.name));
@@ -134,9 +137,14 @@ std::set<std::string> names_of(const std::vector<rules::KeyRow>& rows) {
 }
 
 TEST(RulesDocs, TheKeysAreThoseTheReaderKnows) {
-  EXPECT_EQ(names_of(rules::rule_keys()), known_keys("zzzzzzzzzzzzzzzz: 1\n"));
-  EXPECT_EQ(names_of(rules::step_keys()), known_keys("then:\n  - zzzzzzzzzzzzzzzz: 1\n"));
-  EXPECT_EQ(names_of(rules::way_keys()), known_keys("resolve:\n  - zzzzzzzzzzzzzzzz: 1\n"));
+  EXPECT_EQ(names_of(rules::rule_keys()), known_rule_keys("zzzzzzzzzzzzzzzz: 1\n"));
+  EXPECT_EQ(names_of(rules::step_keys()), known_rule_keys("then:\n  - zzzzzzzzzzzzzzzz: 1\n"));
+  EXPECT_EQ(names_of(rules::way_keys()), known_rule_keys("resolve:\n  - zzzzzzzzzzzzzzzz: 1\n"));
+  EXPECT_EQ(names_of(rules::stream_keys()), known_schema_keys("streams:\n  a: {topic: t, zzzzzzzzzzzzzzzz: 1}\n"));
+  EXPECT_EQ(names_of(rules::view_keys()),
+            known_schema_keys("streams:\n  a: {topic: t, time: at, id: x, fields: {x: string, at_: time}}\n  b: {from: a, each: c, "
+                              "zzzzzzzzzzzzzzzz: 1}\n"));
+  EXPECT_EQ(names_of(rules::table_keys()), known_schema_keys("tables:\n  a: {zzzzzzzzzzzzzzzz: 1}\n"));
 }
 
 TEST(RulesSchema, IsJsonAndOffersWhatThePackHas) {
@@ -148,6 +156,8 @@ TEST(RulesSchema, IsJsonAndOffersWhatThePackHas) {
   const auto& properties = document["anyOf"][0]["properties"];
   EXPECT_EQ(properties.MemberCount(), rules::rule_keys().size());
   EXPECT_FALSE(document["anyOf"][0]["additionalProperties"].GetBool());
+  const auto& streams = document["anyOf"][2]["properties"]["streams"]["additionalProperties"]["properties"];
+  for (const char* key : {"topic", "each", "derived", "select"}) EXPECT_TRUE(streams.HasMember(key)) << key;
   EXPECT_STREQ(properties["mode"]["enum"][0].GetString(), "live");
   EXPECT_THAT(run.out, HasSubstr("\"debit as d\""));
   EXPECT_THAT(run.out, HasSubstr("\"card_token\""));
