@@ -2,6 +2,7 @@
 // twice.
 #include "engine/rule_reload.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
@@ -215,6 +216,74 @@ TEST_F(ReloadTest, ANewRuleIsInShadowUntilItsWindowsAreFull) {
   EXPECT_GT(in_shadow, 0U);
   EXPECT_GT(often.size(), in_shadow);
   for (const Said& each : said(sink)) EXPECT_NE(each.id, often.front().id) << "a shadow is not sent";
+}
+
+// Edge case E85: whoever waits when a window changes keeps the deadline it was given, over a crash too; who comes later has the
+// new one.
+TEST_F(ReloadTest, AChangedWindowKeepsTheDeadlinesThatRun) {
+  const std::string changed = [] {
+    std::string text = kUnvoided;
+    text.replace(text.find("version: 1"), 10, "version: 2");
+    return text.replace(text.find("within: 5m"), 10, "within: 10m");
+  }();
+  for (const bool crash : {false, true}) {
+    folder_.write("unvoided.yaml", kUnvoided);
+    connectors::MemorySource source({{"sales", 0}, {"voids", 0}});
+    connectors::MemorySink sink(connectors::MemorySink::Kind::follows);
+    const auto sale = [&](const std::string& card, TimeMs at, int amount) {
+      source.push(0, at, fmt::format(R"({{"number":"{0}{1}","sold_at":{1},"card":"{0}","shop":"s","amount":{2}}})", card, at, amount));
+    };
+    sale("before", noon(), 950);
+    sale("after", noon() + kMinute, 950);
+    for (int minute = 2; minute < 30; ++minute) {
+      const TimeMs at = noon() + minute * kMinute;
+      sale("small", at, 1);
+      source.push(1, at, fmt::format(R"({{"number":"v{0}","voided_at":{0},"card":"other"}})", at));
+    }
+    source.finish_all();
+    const auto store = state::make_memory_store();
+    RunnerOptions options = small_batches();
+    options.max_records = 1;
+    const std::atomic<bool> stop{false};
+    std::map<std::string, std::pair<TimeMs, std::string>> raised;  // by card: when, and by which version
+    const auto note = [&](const CommitReport& report) {
+      for (const AlertRecord& each : report.outcome->alerts) {
+        if (each.rule == "unvoided" && each.first) {
+          rapidjson::Document json;
+          json.Parse(each.json.c_str());
+          raised[each.key[0].second] = {each.raised_at, text_at(json, "rule_version")};
+        }
+      }
+    };
+    const auto first = bundle();
+    auto runner = std::make_unique<Runner>(first, options, source, sink, *store);
+    RuleReload reloads({.paths = {folder_.path()}}, *runner, first);
+    int batches = 0;
+    std::atomic<bool> stop_for_crash{false};
+    runner->between_batches([&]() -> Status {
+      stop_for_crash = crash;  // behind the first batch
+      if (++batches != 2) return {};
+      folder_.write("unvoided.yaml", changed);
+      return reloads.look(true);
+    });
+    runner->watch(note);
+    ASSERT_TRUE(runner->recover().has_value());
+    ASSERT_TRUE(runner->run(crash ? stop_for_crash : stop).has_value());
+    if (crash) {
+      ASSERT_TRUE(raised.empty());
+      folder_.write("unvoided.yaml", changed);
+      runner = std::make_unique<Runner>(bundle(), options, source, sink, *store);
+      runner->watch(note);
+      ASSERT_TRUE(runner->recover().has_value());
+      ASSERT_TRUE(runner->run(stop).has_value());
+    } else {
+      EXPECT_EQ(reloads.accepted(), 1U);
+    }
+    ASSERT_EQ(raised.size(), 2U);
+    EXPECT_EQ(raised["\"before\""].first, noon() + 5 * kMinute) << "crash: " << crash;
+    EXPECT_EQ(raised["\"after\""].first, noon() + 11 * kMinute) << "crash: " << crash;
+    for (const auto& [card, alert] : raised) EXPECT_EQ(alert.second, "2") << "the version that raised it";
+  }
 }
 
 TEST_F(ReloadTest, ARestartWithAnotherTextKeepsStateAndOneThatReadsOtherTopicsNeedsIt) {
