@@ -5,6 +5,7 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "engine/base/hash.h"
@@ -163,7 +164,8 @@ void Intake::take_table(const connectors::Record& record, InputPlan& plan) {
   if (bundle_.by_table[at(plan.table)].empty()) return;
   rules::Event event;
   event.time = event.known_at = known;
-  event.id = hash_bytes(key, static_cast<uint64_t>(known) ^ static_cast<uint64_t>(time_of(declared.valid_from)));
+  const std::array<TimeMs, 2> version{known, time_of(declared.valid_from)};  // often the same time
+  event.id = hash_bytes({reinterpret_cast<const char*>(version.data()), sizeof version}, hash_bytes(key));
   event.origin = {record.input, record.offset};
   event.arrived_at = record.arrived_at;
   buffer_.clear();
