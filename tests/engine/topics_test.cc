@@ -67,7 +67,7 @@ TEST(Topics, OfThePaymentsPack) {
               ElementsAre("pos.settlements", "pos.slips", "pos.transactions", "sms.receipts", "sms.replies", "sms.submissions"));
   EXPECT_THAT(world.pipeline().table_topics(),
               ElementsAre("ref.acquirer", "ref.issuer_sla", "ref.maintenance", "ref.mcc_tier", "ref.merchant",
-                          "ref.notification_policy", "ref.rate_contract", "ref.region", "ref.sms_template",
+                          "ref.notification_policy", "ref.rate_contract", "ref.region", "ref.sms_key", "ref.sms_template",
                           "ref.subscription", "ref.terminal"));
 }
 
