@@ -77,13 +77,31 @@ std::string nested(const std::map<std::string, std::string>& values) {
   return text;
 }
 
+// `sale: {card: K1}`, or with an element of an array `sale: {card: K1, items: [{article: "1"}]}`.
+std::string record_text(const rules::Schema& schema, const rules::Stream& root, const std::map<std::string, std::string>& values) {
+  if (root.record < 0) return fmt::format("{}: {{{}}}", root.name, nested(values));
+  std::map<std::string, std::string> of_record, of_element;
+  for (const auto& [name, value] : values) {
+    const bool own = static_cast<size_t>(rules::find_field(root.fields, name)) >= root.record_fields;
+    (own ? of_element : of_record)[name] = value;
+  }
+  std::string array = fmt::format("[{{{}}}]", nested(of_element));
+  std::string path = root.array;
+  for (size_t dot = path.rfind('.'); dot != std::string::npos; dot = path.rfind('.')) {
+    array = fmt::format("{{{}: {}}}", path.substr(dot + 1), array);
+    path.resize(dot);
+  }
+  of_record[path] = std::move(array);
+  return fmt::format("{}: {{{}}}", schema.streams[static_cast<size_t>(root.record)].name, nested(of_record));
+}
+
 }  // namespace
 
 Expected<RuleScaffold> scaffold_rule(const std::string& name, const std::string& stream_name, const rules::Schema& schema) {
   const int index = schema.find_stream(stream_name);
   std::vector<std::string> names;
   for (const rules::Stream& each : schema.streams) {
-    if (schema.streams[static_cast<size_t>(each.root)].origin == rules::Stream::Origin::topic) names.push_back(each.name);
+    if (schema.streams[static_cast<size_t>(each.root)].origin != rules::Stream::Origin::derived) names.push_back(each.name);
   }
   if (index < 0 || std::find(names.begin(), names.end(), stream_name) == names.end()) {
     return fail(ErrorKind::invalid, fmt::format("--on {}: there is no such stream with a topic; give one of {}", stream_name,
@@ -100,7 +118,8 @@ Expected<RuleScaffold> scaffold_rule(const std::string& name, const std::string&
       identity.insert(field.name);
     }
   }
-  const auto key = std::find_if(root.fields.begin(), root.fields.end(), [&](const Field& field) {
+  const auto own = root.fields.begin() + static_cast<ptrdiff_t>(root.record_fields);
+  const auto key = std::find_if(own, root.fields.end(), [&](const Field& field) {
     const bool plain = field.type.kind == Kind::string && !field.type.optional && !field.type.pii && !field.computed &&
                        field.name.find('.') == std::string::npos;
     return plain && !identity.contains(field.name) && !field.name.ends_with("_id");
@@ -119,7 +138,7 @@ Expected<RuleScaffold> scaffold_rule(const std::string& name, const std::string&
     std::map<std::string, std::string> values = satisfier.values();
     values[chosen->name] = "K1";
     for (const std::string& each : identity) values[each] = fmt::format("\"{:06}\"", number);
-    return fmt::format("{}: {{{}}}", root.name, nested(values));
+    return record_text(schema, root, values);
   };
   const std::string alias(1, stream_name[0]);
   RuleScaffold result;

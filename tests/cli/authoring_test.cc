@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
 
+#include <algorithm>
 #include <set>
 
 #include "rules/language/vocabulary.h"
@@ -29,10 +30,11 @@ TEST(RulesNew, WritesARuleAndATestThatPass) {
   std::filesystem::copy(TILLWATCH_SOURCE_DIR "/rules/packs/payments/schema.yaml", folder / "schema.yaml");
   std::filesystem::copy(TILLWATCH_SOURCE_DIR "/rules/packs/payments/lists", folder / "lists");
   for (const std::string& stream :
-       {std::string("debit"), std::string("transaction"), std::string("submission"), std::string("settlement")}) {
-    const ProgramResult made = run_program("rules new first-" + stream + " --on " + stream + " " + folder.path());
-    EXPECT_EQ(made.exit_code, 0) << stream << "\n"
-                                 << made.out << made.err << read_file(folder / ("first-" + stream + ".test.yaml"));
+       {std::string("debit"), std::string("transaction"), std::string("submission"), std::string("settlement"), std::string("fee_line")}) {
+    std::string name = "first-" + stream;
+    std::replace(name.begin(), name.end(), '_', '-');
+    const ProgramResult made = run_program("rules new " + name + " --on " + stream + " " + folder.path());
+    EXPECT_EQ(made.exit_code, 0) << stream << "\n" << made.out << made.err << read_file(folder / (name + ".test.yaml"));
     EXPECT_THAT(made.out, HasSubstr("2 passed, 0 failed"));
   }
   const ProgramResult again = run_program("rules new first-debit " + folder.path());
