@@ -6,6 +6,7 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <span>
 
 #include "engine/case_run.h"
 #include "engine/commands.h"
@@ -38,13 +39,29 @@ std::string field_yaml(const rules::Field& field, const rapidjson::Value& json) 
   return fmt::format("{}: {}", field.name, text);
 }
 
-std::string fields_yaml(const std::vector<rules::Field>& fields, const rapidjson::Value& json) {
-  std::string text;
+std::string fields_yaml(std::span<const rules::Field> fields, const rapidjson::Value& json, std::string text = "") {
   for (const rules::Field& field : fields) {
     const std::string one = field_yaml(field, json);
     if (!one.empty()) text += (text.empty() ? "" : ", ") + one;
   }
   return "{" + text + "}";
+}
+
+// The arrays that views open, each element with the fields of its view: `fee_lines: [{fee_type: "A"}]`.
+std::string arrays_yaml(const rules::Schema& schema, int stream, const rapidjson::Value& json) {
+  std::string text;
+  for (const rules::Stream& view : schema.streams) {
+    const rapidjson::Value* array = view.record == stream ? value_at(json, view.array) : nullptr;
+    if (array == nullptr || !array->IsArray()) continue;
+    std::string elements;
+    for (const rapidjson::Value& element : array->GetArray()) {
+      const bool whole = element.IsObject();
+      elements += (elements.empty() ? "" : ", ") +
+                  (whole ? fields_yaml(std::span(view.fields).subspan(view.record_fields), element) : json_text(element));
+    }
+    text += fmt::format("{}{}: [{}]", text.empty() ? "" : ", ", view.array, elements);
+  }
+  return text;
 }
 
 std::string rows_yaml(const std::vector<RelatedRecord>& records, const rules::Schema& schema) {
@@ -70,7 +87,7 @@ std::string steps_yaml(const std::vector<RelatedRecord>& records, const rules::S
     json.Parse(each.json.c_str());
     const rules::Stream& stream = schema.streams[static_cast<size_t>(each.stream)];
     text += fmt::format("      - {{at: \"{}\", {}: {}}}\n", format_rfc3339(each.event_time), stream.name,
-                        fields_yaml(stream.fields, json));
+                        fields_yaml(stream.fields, json, arrays_yaml(schema, each.stream, json)));
   }
   return text;
 }

@@ -147,6 +147,39 @@ TEST_F(Replay, SavesAnAlertAsARuleTestThatPasses) {
   EXPECT_THAT(why.out, HasSubstr(" at offset "));
 }
 
+// A fee that a view of the pack opens the line for.
+TEST(ReplayCommand, SavesTheArraysThatViewsOpen) {
+  const TestFolder folder;
+  folder.write("ref.rate_contract-0.ndjson",
+               R"({"merchant_id":"M1","version":3,"products":[],"allowed_fee_types":["MERCHANT_SERVICE"],"refund_fee_returned":true,)"
+               R"("effective_from":"2026-01-01T00:00:00+08:00","recorded_at":"2026-01-01T00:00:00+08:00"})" "\n");
+  folder.write("pos.settlements-0.ndjson",
+               R"({"event_id":"X1","line_id":"L1","merchant_id":"M1","line_type":"sale","settlement_date":"2026-11-22",)"
+               R"("posted_at":"2026-11-22T10:05:00+08:00","amount_minor":12850,"fee_minor":77,"currency":"CNY","card_type":"credit",)"
+               R"("payment_method":"card_chip","fee_lines":[{"fee_type":"MERCHANT_SERVICE","amount_minor":77,"rate_bp":60},)"
+               R"({"fee_type":"DEPOSIT","amount_minor":29900}]})" "\n");
+  const std::string pack = folder / "pack";
+  std::filesystem::copy(TILLWATCH_SOURCE_DIR "/rules/packs/payments", pack, std::filesystem::copy_options::recursive);
+  std::string none = read_file(pack + "/hidden-fee.yaml");
+  none.replace(none.find("charge > 0"), 10, "charge > 9_999_99");
+  const std::string without = folder / "without";
+  std::filesystem::copy(pack, without, std::filesystem::copy_options::recursive);
+  std::ofstream(without + "/hidden-fee.yaml", std::ios::binary) << none;
+  const std::string named = " pos.settlements=" + (folder / "pos.settlements-0.ndjson") +
+                            " ref.rate_contract=" + (folder / "ref.rate_contract-0.ndjson");
+  const std::string differences = folder / "differences.ndjson";
+  const ProgramResult compared = run_program("replay" + named + " --against " + without + " --differences " + differences);
+  ASSERT_EQ(compared.exit_code, 0) << compared.err;
+  const std::vector<std::string> ids = alerts_of(read_file(differences));
+  ASSERT_EQ(ids.size(), 1U);
+  const ProgramResult saved = run_program("replay" + named + " --save-case " + ids.front());
+  ASSERT_EQ(saved.exit_code, 0) << saved.err;
+  EXPECT_THAT(saved.out,
+              HasSubstr(R"(fee_lines: [{fee_type: "MERCHANT_SERVICE", charge: 77}, {fee_type: "DEPOSIT", charge: 29900}])"));
+  std::ofstream(pack + "/hidden-fee.test.yaml", std::ios::binary) << saved.out;
+  EXPECT_THAT(run_program("rules test --filter hidden-fee: " + pack).out, HasSubstr("1 passed, 0 failed"));
+}
+
 TEST(ReplayCommand, WhatIsWrongWithItsFilesIsSaid) {
   const ProgramResult topic = run_program("replay pos.transaction=x.ndjson");
   EXPECT_EQ(topic.exit_code, 2);
