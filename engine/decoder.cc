@@ -217,9 +217,7 @@ class Decoder::Reader {
 
   bool read_value(ondemand::value& value, const Node& node, int depth) {
     const std::string_view token = token_of(value);
-    if (node.elements >= 0 && !token.empty() && token.front() != '[' && token != "null") {
-      return refuse_array(node, token);
-    }
+    if (node.elements >= 0 && !token.empty() && token.front() != '[' && token != "null") { return refuse_array(node, token); }
     switch (token.empty() ? '\0' : token.front()) {
       case 'n':
         return token == "null" || writer().invalid(name_of(node), token);
@@ -352,7 +350,8 @@ class Decoder::Reader {
       token = first == '{' ? "an object" : "an array";
     else if (first != '"' && !is_unquoted_scalar(token))
       return writer().invalid(name_of(target), token);
-    return writer().fail(DecodeFault::wrong_type, name_of(target), fmt::format("has {} where {} is wanted", mask(token), wanted));
+    return writer().fail(DecodeFault::wrong_type, name_of(target),
+                         fmt::format("has {} where {} is wanted", mask(token), wanted));
   }
 
   // --- tariffs

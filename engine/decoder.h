@@ -13,7 +13,7 @@
 //   geo         {lat, lon, coord_system, accuracy_m}; WGS84 unless it says GCJ02, (0, 0) and unknown systems are missing
 //   list        an array of strings
 //   tariff      the `products` array of a rate contract (rules/tariff.h)
-// An array that a view opens with `each` gives its elements, typed like records; what is wrong with one is wrong with the record.
+// An array that a view opens with `each` gives its elements, typed like records; a fault of one is a fault of the record.
 // null is the same as a missing field, and for a nested object means that all fields in it are missing. Fields come in any
 // order.
 #pragma once

@@ -42,7 +42,8 @@ std::vector<std::string> Intake::stream_topics(const rules::CompiledBundle& bund
   std::set<std::string> topics;
   const rules::Schema& schema = bundle.source.schema;
   for (size_t i = 0; i < schema.streams.size(); ++i) {
-    if (schema.streams[i].origin == rules::Stream::Origin::topic && is_wanted(bundle, i)) topics.insert(schema.streams[i].topic);
+    if (schema.streams[i].origin == rules::Stream::Origin::topic && is_wanted(bundle, i))
+      topics.insert(schema.streams[i].topic);
   }
   return {topics.begin(), topics.end()};
 }

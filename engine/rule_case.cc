@@ -303,8 +303,10 @@ class CaseReader {
     const auto begins = [&](const std::vector<Field>& fields) {
       return std::any_of(fields.begin(), fields.end(), [&](const Field& field) { return field.name.starts_with(name + "."); });
     };
-    return std::any_of(schema_.streams.begin(), schema_.streams.end(), [&](const rules::Stream& each) { return begins(each.fields) || each.array.starts_with(name + "."); }) ||
-           std::any_of(schema_.tables.begin(), schema_.tables.end(), [&](const rules::Table& each) { return begins(each.columns); });
+    return std::any_of(schema_.streams.begin(), schema_.streams.end(),
+                       [&](const rules::Stream& each) { return begins(each.fields) || each.array.starts_with(name + "."); }) ||
+           std::any_of(schema_.tables.begin(), schema_.tables.end(),
+                       [&](const rules::Table& each) { return begins(each.columns); });
   }
 
   static void set(rapidjson::Document& document, const std::string& path, rapidjson::Value value) {

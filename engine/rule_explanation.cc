@@ -72,10 +72,9 @@ class Explainer {
     if (rule_.stream < 0) return "";
     const rules::Stream& stream = schema_.streams[static_cast<size_t>(rule_.stream)];
     const rules::Stream& root = schema_.root(rule_.stream);
-    const std::string thing =
-        root.record < 0 ? a(root.name)
-                        : fmt::format("an element of the {} of {}", root.array,
-                                      a(schema_.streams[static_cast<size_t>(root.record)].name));
+    const std::string thing = root.record < 0 ? a(root.name)
+                                              : fmt::format("an element of the {} of {}", root.array,
+                                                            a(schema_.streams[static_cast<size_t>(root.record)].name));
     if (!stream.select) return root.record < 0 ? "" : ": " + thing;
     const Expression* select = stream.select.get();
     if (select->node == rules::Node::field && root.fields[static_cast<size_t>(select->index)].computed) {

@@ -78,7 +78,8 @@ std::string nested(const std::map<std::string, std::string>& values) {
 }
 
 // `sale: {card: K1}`, or with an element of an array `sale: {card: K1, items: [{article: "1"}]}`.
-std::string record_text(const rules::Schema& schema, const rules::Stream& root, const std::map<std::string, std::string>& values) {
+std::string record_text(const rules::Schema& schema, const rules::Stream& root,
+                        const std::map<std::string, std::string>& values) {
   if (root.record < 0) return fmt::format("{}: {{{}}}", root.name, nested(values));
   std::map<std::string, std::string> of_record, of_element;
   for (const auto& [name, value] : values) {

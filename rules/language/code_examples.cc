@@ -103,7 +103,8 @@ const std::vector<CodeExample>& table() {
        "big: "
        "{from: sale, select: large}"},
       {"E066",
-       "streams:\n  sale: {topic: sales, time: made_at, id: [number], fields: {number: string, made_at: time, fees: string}}\n  "
+       "streams:\n  sale: {topic: sales, time: made_at, id: [number], fields: {number: string, made_at: time, fees: string}}\n "
+       " "
        "fee: {from: sale, each: fees, fields: {kind: string}}",
        "streams:\n  sale: {topic: sales, time: made_at, id: [number], fields: {number: string, made_at: time}}\n  "
        "fee: {from: sale, each: fees, fields: {kind: string}}"},

@@ -124,7 +124,8 @@ const std::vector<CodeEntry>& table() {
       {"E053", "a severity that is missing or unknown",
        "Severities are info, low, medium, high and critical. A map ends with `else`."},
       {"E054", "an emission that does not fit its stream",
-       "Only streams and tables declared `derived: true` can be emitted into, with all fields that are not optional. An open alert is "
+       "Only streams and tables declared `derived: true` can be emitted into, with all fields that are not optional. An open "
+       "alert is "
        "a row of its table, so the table has the key of the rule. It is looked up in `let` and `fold`."},
       {"E055", "rules that feed each other in a circle", "A rule must not read, directly or through others, what it emits."},
       {"E056", "a rule that does nothing", "A rule raises alerts (`message`), makes events (`emit`), or both."},
@@ -133,7 +134,8 @@ const std::vector<CodeEntry>& table() {
       {"E058", "personal data that would lose its mark",
        "A value from a field marked `pii` may only go into a field marked `pii`, so that it stays masked."},
       {"E059", "a fold or limit that cannot be read",
-       "`fold: TABLE[key]` names a table that rules make (`derived: true`); `limit: 50 per 10m by issuer_id` says how many alerts of "
+       "`fold: TABLE[key]` names a table that rules make (`derived: true`); `limit: 50 per 10m by issuer_id` says how many "
+       "alerts of "
        "each issuer are raised one by one in ten minutes."},
       {"E060", "a type the schema cannot read",
        "Types: bool int decimal money string enum(…) time duration geo tariff list(string); then `?`, `pii`, `@ \"path\"`."},
@@ -148,8 +150,10 @@ const std::vector<CodeEntry>& table() {
        "One value a line, `#` begins a comment; its name is relative to the folder of the schema file."},
       {"E065", "a view that comes from itself", "`from` leads to a stream with a topic, or to a derived one."},
       {"E066", "an `each` that cannot be opened",
-       "`each` names an array of objects in the records of a stream with a topic, by its path; the view's `fields` are those of an "
-       "element. An array is opened by one view, and other views come from that one. What a view opens is no field of the stream."},
+       "`each` names an array of objects in the records of a stream with a topic, by its path; the view's `fields` are those "
+       "of an "
+       "element. An array is opened by one view, and other views come from that one. What a view opens is no field of the "
+       "stream."},
       {"E079", "a test file without its rule", "The cases of rule NAME are in NAME.test.yaml, in the same folder."},
       {"E080", "a test file without cases", "Its top level has `cases:`, and beside it `base`, `tables` and `rules`."},
       {"E081", "a value of the wrong shape in a test file", "The message says whether a list or a mapping is needed."},
@@ -161,7 +165,8 @@ const std::vector<CodeEntry>& table() {
       {"E084", "a case that expects nothing, not even nothing",
        "`expect:` is the complete list of what happens; `[]` says that nothing may."},
       {"E085", "a row of a table that is not there, or has no topic",
-       "`tables:` and `{at, table, row}` name tables of the schema that come from a topic. The rows of a derived table are made by "
+       "`tables:` and `{at, table, row}` name tables of the schema that come from a topic. The rows of a derived table are "
+       "made by "
        "rules: name them in `rules:` and give the events they read."},
       {"E086", "a step without its time",
        "Each step of `given` says when it happens: `at:`, and `arrives:` when it reaches us later."},

@@ -35,12 +35,7 @@ bool is_currency_code(std::string_view text) {
 class TypeReader {
  public:
   TypeReader(const PlacedText& placed, Paths paths, Field& field, std::vector<EnumType>& enums, Diagnostics& diagnostics)
-      : placed_(placed),
-        text_(placed.text()),
-        paths_(paths),
-        field_(field),
-        enums_(enums),
-        diagnostics_(diagnostics) {}
+      : placed_(placed), text_(placed.text()), paths_(paths), field_(field), enums_(enums), diagnostics_(diagnostics) {}
 
   void run() {
     if (kind() && suffixes() && finish()) return;

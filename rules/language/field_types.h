@@ -10,8 +10,8 @@
 
 namespace tillwatch::rules {
 
-// Where the fields of a declaration come from: from no record (derived streams and tables), from the root of a record, or from an
-// element of an array in it.
+// Where the fields of a declaration come from: from no record (derived streams and tables), from the root of a record, or from
+// an element of an array in it.
 enum class Paths : uint8_t { none, record, element };
 
 //   TYPE ["?"] ["pii"] ["@" "\"path\""]

@@ -30,8 +30,8 @@ void RuleReader::steps() {
 }
 
 void RuleReader::step(const YamlNode& node) {
-  const MappingReader reader(
-      node, "a step", {"event", "absent", "where", "by", "within", "until", "take", "grace", "severity"}, diagnostics_);
+  const MappingReader reader(node, "a step", {"event", "absent", "where", "by", "within", "until", "take", "grace", "severity"},
+                             diagnostics_);
   Step step;
   step.binding = static_cast<int32_t>(rule_.steps.size()) + 1;
   step.span = reader.place();

@@ -56,8 +56,8 @@ bool SchemaReader::add_view(const Pending& pending) {
   if (source < 0) return false;
   const bool opens = pending.node->find("each") != nullptr;
   const MappingReader reader =
-      opens ? MappingReader(*pending.node, "a view with `each`", {"from", "select", "id", "unique", "each", "fields", "computed"},
-                            diagnostics_)
+      opens ? MappingReader(*pending.node, "a view with `each`",
+                            {"from", "select", "id", "unique", "each", "fields", "computed"}, diagnostics_)
             : MappingReader(*pending.node, "a view", {"from", "select", "id", "unique", "each"}, diagnostics_);
   const Stream& parent = schema_.streams[static_cast<size_t>(source)];
   Stream view;
@@ -152,7 +152,8 @@ bool SchemaReader::elements(const MappingReader& reader, Stream& view) {
   for (Field& field : own) {
     if (find_field(record.fields, field.name) >= 0) {
       diagnostics_
-          .error("E043", "`" + record.name + "` has a field `" + field.name + "`, and its elements have all fields of the record",
+          .error("E043",
+                 "`" + record.name + "` has a field `" + field.name + "`, and its elements have all fields of the record",
                  field.span)
           .helps.push_back("give it another name: `" + (view.name + "_" + field.name) + ": TYPE @ \"" + field.path + "\"`");
       good = false;

@@ -178,7 +178,10 @@ const std::vector<KeyRow>& stream_keys() {
       {"feed", Shape::text, "The name of the feed in alerts about its silence.", {}},
       {"dark_after", Shape::number, "So many decisions may hang on the feed's silence before it counts as dark.", {}},
       {"dark_hold", Shape::duration, "How long they are held then.", {}},
-      {"fields", Shape::mapping, "Names and types: `amount: money(amount_minor, currency)`, `stan: string? @ \"trace.no\"`.", {}},
+      {"fields",
+       Shape::mapping,
+       "Names and types: `amount: money(amount_minor, currency)`, `stan: string? @ \"trace.no\"`.",
+       {}},
       {"computed", Shape::mapping, "Fields worked out from the others.", {}},
   };
   return rows;

@@ -109,8 +109,8 @@ void RuleCompiler::keep_shapes() {
   each_expression([&](const Expression& node, const Context& context) {
     const int stream = stream_read(node, context);
     if (stream < 0) {
-      const bool of_row = node.node == Node::field && (node.binding == kTrigger || (node.binding == kCandidate &&
-                                                                                   context.candidate_table == rule_.table));
+      const bool of_row = node.node == Node::field &&
+                          (node.binding == kTrigger || (node.binding == kCandidate && context.candidate_table == rule_.table));
       const bool of_this = node.node == Node::member && node.args[0]->type.with_facts;
       if (rule_.table >= 0 && (of_row || of_this)) trigger.insert(node.index);
       return;

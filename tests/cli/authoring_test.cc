@@ -29,8 +29,8 @@ TEST(RulesNew, WritesARuleAndATestThatPass) {
   const TestFolder folder;
   std::filesystem::copy(TILLWATCH_SOURCE_DIR "/rules/packs/payments/schema.yaml", folder / "schema.yaml");
   std::filesystem::copy(TILLWATCH_SOURCE_DIR "/rules/packs/payments/lists", folder / "lists");
-  for (const std::string& stream :
-       {std::string("debit"), std::string("transaction"), std::string("submission"), std::string("settlement"), std::string("fee_line")}) {
+  for (const std::string& stream : {std::string("debit"), std::string("transaction"), std::string("submission"),
+                                    std::string("settlement"), std::string("fee_line")}) {
     std::string name = "first-" + stream;
     std::replace(name.begin(), name.end(), '_', '-');
     const ProgramResult made = run_program("rules new " + name + " --on " + stream + " " + folder.path());
@@ -143,9 +143,10 @@ TEST(RulesDocs, TheKeysAreThoseTheReaderKnows) {
   EXPECT_EQ(names_of(rules::step_keys()), known_rule_keys("then:\n  - zzzzzzzzzzzzzzzz: 1\n"));
   EXPECT_EQ(names_of(rules::way_keys()), known_rule_keys("resolve:\n  - zzzzzzzzzzzzzzzz: 1\n"));
   EXPECT_EQ(names_of(rules::stream_keys()), known_schema_keys("streams:\n  a: {topic: t, zzzzzzzzzzzzzzzz: 1}\n"));
-  EXPECT_EQ(names_of(rules::view_keys()),
-            known_schema_keys("streams:\n  a: {topic: t, time: at, id: x, fields: {x: string, at_: time}}\n  b: {from: a, each: c, "
-                              "zzzzzzzzzzzzzzzz: 1}\n"));
+  EXPECT_EQ(
+      names_of(rules::view_keys()),
+      known_schema_keys("streams:\n  a: {topic: t, time: at, id: x, fields: {x: string, at_: time}}\n  b: {from: a, each: c, "
+                        "zzzzzzzzzzzzzzzz: 1}\n"));
   EXPECT_EQ(names_of(rules::table_keys()), known_schema_keys("tables:\n  a: {zzzzzzzzzzzzzzzz: 1}\n"));
 }
 

@@ -150,14 +150,18 @@ TEST_F(Replay, SavesAnAlertAsARuleTestThatPasses) {
 // A fee that a view of the pack opens the line for.
 TEST(ReplayCommand, SavesTheArraysThatViewsOpen) {
   const TestFolder folder;
-  folder.write("ref.rate_contract-0.ndjson",
-               R"({"merchant_id":"M1","version":3,"products":[],"allowed_fee_types":["MERCHANT_SERVICE"],"refund_fee_returned":true,)"
-               R"("effective_from":"2026-01-01T00:00:00+08:00","recorded_at":"2026-01-01T00:00:00+08:00"})" "\n");
-  folder.write("pos.settlements-0.ndjson",
-               R"({"event_id":"X1","line_id":"L1","merchant_id":"M1","line_type":"sale","settlement_date":"2026-11-22",)"
-               R"("posted_at":"2026-11-22T10:05:00+08:00","amount_minor":12850,"fee_minor":77,"currency":"CNY","card_type":"credit",)"
-               R"("payment_method":"card_chip","fee_lines":[{"fee_type":"MERCHANT_SERVICE","amount_minor":77,"rate_bp":60},)"
-               R"({"fee_type":"DEPOSIT","amount_minor":29900}]})" "\n");
+  folder.write(
+      "ref.rate_contract-0.ndjson",
+      R"({"merchant_id":"M1","version":3,"products":[],"allowed_fee_types":["MERCHANT_SERVICE"],"refund_fee_returned":true,)"
+      R"("effective_from":"2026-01-01T00:00:00+08:00","recorded_at":"2026-01-01T00:00:00+08:00"})"
+      "\n");
+  folder.write(
+      "pos.settlements-0.ndjson",
+      R"({"event_id":"X1","line_id":"L1","merchant_id":"M1","line_type":"sale","settlement_date":"2026-11-22",)"
+      R"("posted_at":"2026-11-22T10:05:00+08:00","amount_minor":12850,"fee_minor":77,"currency":"CNY","card_type":"credit",)"
+      R"("payment_method":"card_chip","fee_lines":[{"fee_type":"MERCHANT_SERVICE","amount_minor":77,"rate_bp":60},)"
+      R"({"fee_type":"DEPOSIT","amount_minor":29900}]})"
+      "\n");
   const std::string pack = folder / "pack";
   std::filesystem::copy(TILLWATCH_SOURCE_DIR "/rules/packs/payments", pack, std::filesystem::copy_options::recursive);
   std::string none = read_file(pack + "/hidden-fee.yaml");

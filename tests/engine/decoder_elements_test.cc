@@ -65,8 +65,12 @@ class ElementsTest : public testing::Test {
 };
 
 TEST_F(ElementsTest, EachHasItsOwnValuesAndTheCurrencyOfItsRecord) {
-  ASSERT_TRUE(decode(R"("lines":{"fees":[{"fee_type":"DEPOSIT","minor":29900,"rate_bp":2.5,"other":[{}]},{"minor":-100,"fee_type":"A"}]},
-                        "notes":["eins","zw\u0065i",")" + std::string(20, 'x') + R"("],"currency":"USD","amount_minor":1)").ok());
+  ASSERT_TRUE(
+      decode(
+          R"("lines":{"fees":[{"fee_type":"DEPOSIT","minor":29900,"rate_bp":2.5,"other":[{}]},{"minor":-100,"fee_type":"A"}]},
+                        "notes":["eins","zw\u0065i",")" +
+          std::string(20, 'x') + R"("],"currency":"USD","amount_minor":1)")
+          .ok());
   ASSERT_EQ(decoder_->elements(0), 2u);
   EXPECT_EQ(decoder_->element(0, 0)[0].text(), "DEPOSIT");
   EXPECT_TRUE(equal(decoder_->element(0, 0)[1], Value::of_money(29900, 840)));
@@ -94,7 +98,8 @@ TEST_F(ElementsTest, WhatIsWrongWithOneIsWrongWithTheRecord) {
   EXPECT_EQ(fees(R"({"minor":1})"), "missing_field lines.fees[].kind: is missing, and the schema requires it (element 2)");
   EXPECT_EQ(fees(R"({"fee_type":"A","minor":"1"})"),
             "wrong_type lines.fees[].charge: is \"1\", a whole number of minor units is wanted (element 2)");
-  EXPECT_EQ(fees(R"({"fee_type":"A","fee_type":"B","minor":1})"), "duplicate_key lines.fees[].kind: is there twice (element 2)");
+  EXPECT_EQ(fees(R"({"fee_type":"A","fee_type":"B","minor":1})"),
+            "duplicate_key lines.fees[].kind: is there twice (element 2)");
   EXPECT_EQ(fees("7"), "wrong_type lines.fees: is 7, an object is wanted (element 2)");
   EXPECT_EQ(fees("[]"), "wrong_type lines.fees: is an array, an object is wanted (element 2)");
   EXPECT_EQ(fees("null"), "missing_field lines.fees[].kind: is missing, and the schema requires it (element 2)");

@@ -22,7 +22,8 @@ inline constexpr TimeMs kArrival = 1'795'321'810'000;  // 2026-11-22T12:30:10+08
 inline Type type(Kind kind, int32_t ref = -1) { return Type{.kind = kind, .ref = ref}; }
 inline Type maybe(Kind kind, int32_t ref = -1) { return rules::optional(type(kind, ref)); }
 
-inline void add(std::vector<Field>& fields, std::string name, Type type, std::string path = "", std::string currency_path = "") {
+inline void add(std::vector<Field>& fields, std::string name, Type type, std::string path = "",
+                std::string currency_path = "") {
   Field field;
   field.path = path.empty() ? name : std::move(path);
   field.name = std::move(name);

@@ -1,5 +1,5 @@
-// Elements of arrays as events, and rules on tables that look back at their own rows: through restarts, repeats, late records and
-// a group of members.
+// Elements of arrays as events, and rules on tables that look back at their own rows: through restarts, repeats, late records
+// and a group of members.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -61,7 +61,8 @@ World world_of(const std::string& rules) { return World(load_rule_texts({{"schem
 
 std::string counted(const std::string& stream) {
   return "rule: fees\nversion: 1\non: " + stream +
-         " as f\nkey: [shop]\nlet:\n  n: count(this over 1h)\n  sum: sum(charge of this over 1h)\n  kinds: distinct(kind of this over "
+         " as f\nkey: [shop]\nlet:\n  n: count(this over 1h)\n  sum: sum(charge of this over 1h)\n  kinds: distinct(kind of "
+         "this over "
          "1h)\nseverity: low\nmessage: {en: \"{n} of {kinds}, {sum:money} of {f.amount:money}\", zh: x}\n";
 }
 
@@ -71,7 +72,8 @@ TEST(Elements, AreEventsWithTheFieldsOfTheirRecord) {
               bill_at(kNoon + kSecond, "B2", fee("A", 1), 50'00), bill_at(kNoon + 2 * kSecond, "B3", "")},
              1);
   ASSERT_EQ(world.of_rule("fees").size(), 1u);
-  EXPECT_EQ(world.of_rule("fees")[0].message_en, "3 of 2, 301.00 USD of 200.00 USD") << "equal ones are two; a small bill is none";
+  EXPECT_EQ(world.of_rule("fees")[0].message_en, "3 of 2, 301.00 USD of 200.00 USD")
+      << "equal ones are two; a small bill is none";
   EXPECT_EQ(world.of_rule("fees")[0].money_minor, 100) << "what is at risk is the fee";
 }
 
@@ -119,8 +121,7 @@ TEST(Elements, WhatIsWrongWithOneBuriesItsRecordOnlyWhenSomebodyReadsThem) {
   reads.feed({{"bills", 0, kNoon, broken}}, 1);
   ASSERT_EQ(reads.dead_letters().size(), 1u);
   EXPECT_THAT(reads.dead_letters()[0].json, HasSubstr("fees[].charge"));
-  World does_not = world_of(
-      "rule: bills\nversion: 1\non: bill as b\nkey: [shop]\nseverity: low\nmessage: {en: x, zh: x}\n");
+  World does_not = world_of("rule: bills\nversion: 1\non: bill as b\nkey: [shop]\nseverity: low\nmessage: {en: x, zh: x}\n");
   does_not.feed({{"bills", 0, kNoon, broken}}, 1);
   EXPECT_EQ(does_not.dead_letters().size(), 0u);
   EXPECT_EQ(does_not.of_rule("bills").size(), 1u);
@@ -129,17 +130,22 @@ TEST(Elements, WhatIsWrongWithOneBuriesItsRecordOnlyWhenSomebodyReadsThem) {
 // ---- `this` of a rule on a table
 
 constexpr const char* kGraded =
-    "rule: regraded\nversion: 1\non: price as p\nwhere: least > 0\nkey: [shop]\nlet:\n  half: p.least / 2\n  n: count(this over "
-    "1h)\n  grades: distinct(grade of this over 1h)\n  halves: sum(half of this over 1h)\n  before: last(this over 1h)\nwhen: n >= 2 "
-    "and has(before.grade) and before.grade != p.grade\nseverity: low\nresolve:\n  - when: count(this over 1h) == 0\n    reason: "
-    "calm\nmessage: {en: \"{n} of {grades}, {halves}, after {before.grade} with {before.half}, {before.note ?? \\\"-\\\"}\", zh: x}\n"
-    "---\nrule: ordered\nversion: 1\non: order as o\nkey: [shop]\nlet:\n  p: price[o.shop]\nseverity: low\nmessage: {en: \"{p.grade ?? "
+    "rule: regraded\nversion: 1\non: price as p\nwhere: least > 0\nkey: [shop]\nlet:\n  half: p.least / 2\n  n: count(this "
+    "over "
+    "1h)\n  grades: distinct(grade of this over 1h)\n  halves: sum(half of this over 1h)\n  before: last(this over 1h)\nwhen: "
+    "n >= 2 "
+    "and has(before.grade) and before.grade != p.grade\nseverity: low\nresolve:\n  - when: count(this over 1h) == 0\n    "
+    "reason: "
+    "calm\nmessage: {en: \"{n} of {grades}, {halves}, after {before.grade} with {before.half}, {before.note ?? \\\"-\\\"}\", "
+    "zh: x}\n"
+    "---\nrule: ordered\nversion: 1\non: order as o\nkey: [shop]\nlet:\n  p: price[o.shop]\nseverity: low\nmessage: {en: "
+    "\"{p.grade ?? "
     "\\\"none\\\"}\", zh: x}\n";
 
 Fed price_at(TimeMs at, const std::string& grade, int least, const std::string& shop = "S") {
   return {"prices", 0, at,
-          fmt::format(R"({{"shop":"{}","grade":"{}","least":{},"note":"n{}","effective_from":{},"recorded_at":{}}})", shop, grade,
-                      least, least, at, at)};
+          fmt::format(R"({{"shop":"{}","grade":"{}","least":{},"note":"n{}","effective_from":{},"recorded_at":{}}})", shop,
+                      grade, least, least, at, at)};
 }
 Fed order_at(TimeMs at, const std::string& shop = "S") {
   return {"orders", 0, at, fmt::format(R"({{"number":"{}","made_at":{},"shop":"{}"}})", at, at, shop)};
@@ -174,18 +180,21 @@ std::vector<Fed> mixed_traffic(uint64_t seed) {
       fees += (fees.empty() ? "" : ",") + fee(below(2) == 0 ? "DEPOSIT" : "A", static_cast<int64_t>(1 + below(300'00)));
     }
     const TimeMs late = below(10) == 0 ? static_cast<TimeMs>(below(kHour)) : 0;
-    records.push_back({"bills", static_cast<int32_t>(below(3)), at, bill("B" + std::to_string(i), at - late, fees, 200'00, shop)});
+    records.push_back(
+        {"bills", static_cast<int32_t>(below(3)), at, bill("B" + std::to_string(i), at - late, fees, 200'00, shop)});
     if (below(8) == 0) records.push_back(records[below(records.size())]);
-    if (below(5) == 0) records.push_back(price_at(at, std::string(1, static_cast<char>('a' + below(3))), static_cast<int>(below(9)), shop));
+    if (below(5) == 0)
+      records.push_back(price_at(at, std::string(1, static_cast<char>('a' + below(3))), static_cast<int>(below(9)), shop));
     if (below(3) == 0) records.push_back(order_at(at, shop));
   }
   return records;
 }
 
 TEST(Elements, AGroupOfMembersComesToWhatOneProcessComesTo) {
-  const std::string rules = counted("fee") + "---\n" + kGraded +
-                            "---\nrule: unbilled\nversion: 1\non: order as o\nkey: [shop]\nthen:\n  - absent: deposit\n    within: "
-                            "3m\nseverity: low\nmessage: {en: x, zh: x}\n";
+  const std::string rules =
+      counted("fee") + "---\n" + kGraded +
+      "---\nrule: unbilled\nversion: 1\non: order as o\nkey: [shop]\nthen:\n  - absent: deposit\n    within: "
+      "3m\nseverity: low\nmessage: {en: x, zh: x}\n";
   const auto bundle = load_rule_texts({{"schema.yaml", kSchema}, {"rules.yaml", rules}});
   const std::vector<Fed> records = mixed_traffic(5);
   const TimeMs end = records.back().arrival + kHour;

@@ -1,5 +1,5 @@
-// Edge case E86: one shop has four in ten of all sales. The others are decided when their records are read, and what a commit writes
-// does not grow with the shop's history.
+// Edge case E86: one shop has four in ten of all sales. The others are decided when their records are read, and what a commit
+// writes does not grow with the shop's history.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -85,7 +85,10 @@ TEST(HotKey, OthersAreSaidWithTheirBatchAndACommitWritesOnlyWhatIsNew) {
   }
   EXPECT_TRUE(hot_said) << "the window of the hot shop is whole";
   // Three batches make a round. The second round is before there is a history, the last has 2,160 events of it.
-  const auto round = [&](int first) { return written[static_cast<size_t>(first)] + written[static_cast<size_t>(first) + 1] + written[static_cast<size_t>(first) + 2]; };
+  const auto round = [&](int first) {
+    return written[static_cast<size_t>(first)] + written[static_cast<size_t>(first) + 1] +
+           written[static_cast<size_t>(first) + 2];
+  };
   EXPECT_LT(round(105), round(6) * 3 / 2) << round(6) << " bytes early, " << round(105) << " late";
 }
 

@@ -231,7 +231,8 @@ TEST_F(ReloadTest, AChangedWindowKeepsTheDeadlinesThatRun) {
     connectors::MemorySource source({{"sales", 0}, {"voids", 0}});
     connectors::MemorySink sink(connectors::MemorySink::Kind::follows);
     const auto sale = [&](const std::string& card, TimeMs at, int amount) {
-      source.push(0, at, fmt::format(R"({{"number":"{0}{1}","sold_at":{1},"card":"{0}","shop":"s","amount":{2}}})", card, at, amount));
+      source.push(0, at,
+                  fmt::format(R"({{"number":"{0}{1}","sold_at":{1},"card":"{0}","shop":"s","amount":{2}}})", card, at, amount));
     };
     sale("before", noon(), 950);
     sale("after", noon() + kMinute, 950);

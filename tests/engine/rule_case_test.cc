@@ -50,35 +50,44 @@ struct Read {
 
 TEST(RuleCase, RowsOfATableThatRulesMakeAreRefusedWhereTheyStand) {
   const Read read(
-      "tables:\n  shops: [{shop: S}]\n  outages: [{shop: S, bad: 1}]\ncases:\n  - name: one\n    tables: {outages: [{shop: S}]}\n"
+      "tables:\n  shops: [{shop: S}]\n  outages: [{shop: S, bad: 1}]\ncases:\n  - name: one\n    tables: {outages: [{shop: "
+      "S}]}\n"
       "    given:\n      - {at: \"10:00\", table: outages, row: {shop: S, bad: 1}}\n    expect: []\n");
-  EXPECT_EQ(read.messages(),
-            "error[E085]: the rows of `outages` are made by rules\n --> tried.test.yaml:3:3\n  |\n3 |   outages: [{shop: S, bad: 1}]\n"
-            "  |   ^^^^^^^ no topic to read them from\n  = help: give the events that let those rules raise an alert, and name the rules "
-            "in `rules:`\n\n"
-            "error[E085]: the rows of `outages` are made by rules\n --> tried.test.yaml:6:14\n  |\n6 |     tables: {outages: [{shop: "
-            "S}]}\n  |              ^^^^^^^ no topic to read them from\n  = help: give the events that let those rules raise an alert, "
-            "and name the rules in `rules:`\n\n"
-            "error[E085]: the rows of `outages` are made by rules\n --> tried.test.yaml:8:30\n  |\n8 |       - {at: \"10:00\", table: "
-            "outages, row: {shop: S, bad: 1}}\n  |                              ^^^^^^^ no topic to read them from\n  = help: give "
-            "the events that let those rules raise an alert, and name the rules in `rules:`\n\n");
+  EXPECT_EQ(
+      read.messages(),
+      "error[E085]: the rows of `outages` are made by rules\n --> tried.test.yaml:3:3\n  |\n3 |   outages: [{shop: S, bad: "
+      "1}]\n"
+      "  |   ^^^^^^^ no topic to read them from\n  = help: give the events that let those rules raise an alert, and name the "
+      "rules "
+      "in `rules:`\n\n"
+      "error[E085]: the rows of `outages` are made by rules\n --> tried.test.yaml:6:14\n  |\n6 |     tables: {outages: [{shop: "
+      "S}]}\n  |              ^^^^^^^ no topic to read them from\n  = help: give the events that let those rules raise an "
+      "alert, "
+      "and name the rules in `rules:`\n\n"
+      "error[E085]: the rows of `outages` are made by rules\n --> tried.test.yaml:8:30\n  |\n8 |       - {at: \"10:00\", "
+      "table: "
+      "outages, row: {shop: S, bad: 1}}\n  |                              ^^^^^^^ no topic to read them from\n  = help: give "
+      "the events that let those rules raise an alert, and name the rules in `rules:`\n\n");
   ASSERT_EQ(read.cases.cases.size(), 1u);
   EXPECT_EQ(read.cases.cases[0].steps.size(), 1u) << "the row of the table with a topic";
 }
 
 TEST(RuleCase, AnArrayIsWrittenWithTheFieldsOfItsView) {
   const Read read(
-      "cases:\n  - name: one\n    given:\n      - {at: \"10:00\", bill: {number: B, fees: [{kind: A, charge: 250}, {rate: 1.5}], "
+      "cases:\n  - name: one\n    given:\n      - {at: \"10:00\", bill: {number: B, fees: [{kind: A, charge: 250}, {rate: "
+      "1.5}], "
       "about: {notes: [x, \"y\"]}}}\n    expect: []\n");
   ASSERT_EQ(read.messages(), "");
   const std::string& json = read.cases.cases.at(0).steps.at(0).json;
-  EXPECT_TRUE(json.ends_with(R"("fees":[{"kind":"A","minor":250},{"kind":"","minor":0,"rate":1.5}],"about":{"notes":["x","y"]}})"))
+  EXPECT_TRUE(
+      json.ends_with(R"("fees":[{"kind":"A","minor":250},{"kind":"","minor":0,"rate":1.5}],"about":{"notes":["x","y"]}})"))
       << json;
 }
 
 TEST(RuleCase, AnElementHasNoOtherFields) {
   const Read read(
-      "cases:\n  - name: one\n    given:\n      - {at: \"10:00\", bill: {fees: [{kind: A, dear: true}]}}\n      - {at: \"10:01\", "
+      "cases:\n  - name: one\n    given:\n      - {at: \"10:00\", bill: {fees: [{kind: A, dear: true}]}}\n      - {at: "
+      "\"10:01\", "
       "bill: {fees: {kind: A}}}\n    expect: []\n");
   EXPECT_EQ(read.diagnostics.all().size(), 2u) << read.messages();
   EXPECT_EQ(read.diagnostics.all()[0].message, "`fees` of the view `fee` has no field `dear`");
