@@ -22,24 +22,25 @@ namespace tillwatch::engine::bench {
 namespace {
 
 constexpr size_t kKeys = 1'000'000, kManyKeys = 10'000'000;
-constexpr size_t kFewestRecords = 10'000, kMostRecords = 20'000'000;
+constexpr uint64_t kBudget = uint64_t{1} << 30, kLargeBudget = uint64_t{4} << 30;  // the configuration's own, and a larger one
+constexpr size_t kFewestRecords = 10'000, kMostRecords = 20'000'000, kMostKeys = 100'000'000;
 
 struct Options {
   size_t records = 300'000;
   int repetitions = 3;
-  bool big = false;
+  size_t keys = 0;           // 0: 1 and 10 million
   std::string_view only;  // empty: all parts
   bool wanted(std::string_view part) const { return only.empty() || only == part; }
 };
 
 int misused(std::string_view what) {
   fmt::print(stderr,
-             "engine_bench: {}\n\nusage: engine_bench [--records N] [--repetitions N] [--only PART] [--big]\n"
+             "engine_bench: {}\n\nusage: engine_bench [--records N] [--repetitions N] [--only PART] [--keys N]\n"
              "  --records N      of the traffic, about; {} to {} (default 300000)\n"
              "  --repetitions N  the median of so many runs is told; 1 to 99 (default 3)\n"
              "  --only PART      memory, stages, files or kafka (which needs a broker's jars)\n"
-             "  --big            10 million live keys instead of 1 million; some 10 GB of memory\n",
-             what, kFewestRecords, kMostRecords);
+             "  --keys N         live keys, {} to {} (default: 1 and 10 million, the latter under two memory budgets)\n",
+             what, kFewestRecords, kMostRecords, kFewestRecords, kMostKeys);
   return 2;
 }
 
@@ -67,12 +68,11 @@ const char* build_type() {
 #endif
 }
 
-void print_keys(const Options& options) {
-  fmt::print("\n## Memory of live keys\n\nOne rule, two deadlines a key, all waiting; nothing is stored.\n\n");
-  fmt::print(
-      "| keys | obligations | resident MB | resident bytes/key | counted bytes/key | records/s |\n"
-      "|---:|---:|---:|---:|---:|---:|\n");
-  print_memory(options.big ? kManyKeys : kKeys);
+void print_keys(const Options& options, const std::string& scratch) {
+  const std::vector<MemoryRun> runs = options.keys > 0
+                                          ? std::vector<MemoryRun>{{options.keys, kBudget}}
+                                          : std::vector<MemoryRun>{{kKeys, kBudget}, {kManyKeys, kBudget}, {kManyKeys, kLargeBudget}};
+  print_memory(runs, scratch);
 }
 
 void print_records(const Options& options, const std::string& scratch) {
@@ -84,7 +84,7 @@ void print_records(const Options& options, const std::string& scratch) {
       records, static_cast<double>(workload.bytes()) / static_cast<double>(records), workload.bundle()->rules.size());
   if (options.wanted("stages")) print_stages(workload, scratch, options.repetitions);
   if (options.wanted("files")) print_from_files(workload, scratch, options.repetitions);
-  if (options.wanted("kafka")) print_from_kafka(workload, scratch);
+  if (options.wanted("kafka")) print_from_kafka(workload, scratch, options.repetitions);
 }
 
 int run(const Options& options) {
@@ -96,7 +96,7 @@ int run(const Options& options) {
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   fmt::print("# tillwatch engine\n\n{}, {} cores; {}, g++ {}; {}.\n", processor(), std::thread::hardware_concurrency(),
              build_type(), __VERSION__, format_rfc3339(wall_clock_ms()));
-  if (options.wanted("memory")) print_keys(options);  // first: memory that something else has freed would be taken again and not show
+  if (options.wanted("memory")) print_keys(options, scratch.path());  // first: its processes are copies of this one
   if (options.only != "memory") print_records(options, scratch.path());
   return 0;
 }
@@ -109,8 +109,9 @@ int read_and_run(int count, char** words) {
       options.only = words[++at];
       const std::array<std::string_view, 4> parts = {"memory", "stages", "files", "kafka"};
       if (std::find(parts.begin(), parts.end(), options.only) == parts.end()) return misused("--only wants memory, stages, files or kafka");
-    } else if (word == "--big") {
-      options.big = true;
+    } else if (word == "--keys") {
+      options.keys = number_after(count, words, at, kFewestRecords, kMostKeys);
+      if (options.keys == 0) return misused("--keys wants a number within its limits");
     } else if (word == "--records") {
       options.records = number_after(count, words, at, kFewestRecords, kMostRecords);
       if (options.records == 0) return misused("--records wants a number within its limits");

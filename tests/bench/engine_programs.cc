@@ -10,6 +10,7 @@
 #include <map>
 #include <thread>
 
+#include "tests/bench/progress.h"
 #include "tests/broker/fixture.h"
 #include "tests/e2e/process.h"
 
@@ -156,8 +157,10 @@ void print_from_files(const Workload& workload, const std::string& scratch, int 
   const std::vector<std::string> paths = workload.write_files(folder);
   const double records = static_cast<double>(workload.records().size());
   std::vector<double> seconds[2], processor[2];
+  Progress progress;
   for (int i = 0; i < repetitions; ++i) {
     for (size_t workers = 1; workers <= 2; ++workers) {
+      progress.at(fmt::format("from files, run {} of {}", 2 * i + static_cast<int>(workers), 2 * repetitions));
       const Run run = run_files(workload, paths, scratch + "/run", workers);
       seconds[workers - 1].push_back(run.seconds);
       processor[workers - 1].push_back(run.processor);
@@ -176,22 +179,35 @@ void print_from_files(const Workload& workload, const std::string& scratch, int 
   std::filesystem::remove_all(folder);
 }
 
-void print_from_kafka(const Workload& workload, const std::string& scratch) {
+void print_from_kafka(const Workload& workload, const std::string& scratch, int repetitions) {
   KafkaRun run(workload, scratch + "/kafka");
   const double produced = run.produce();
   const double records = static_cast<double>(workload.records().size());
+  std::vector<KafkaRun::Result> results[2];
+  Progress progress;
+  for (int i = 0; i < repetitions; ++i) {
+    for (size_t workers = 1; workers <= 2; ++workers) {
+      progress.at(fmt::format("from Kafka, run {} of {}", 2 * i + static_cast<int>(workers), 2 * repetitions));
+      results[workers - 1].push_back(run.drain(workers));
+    }
+  }
   fmt::print(
-      "\n## From Kafka\n\nMode single, one broker on this machine ({} records were produced in {:.1f} s). The last column "
-      "leaves out what came before the first commit "
-      "that advanced a stream: joining the group, reading the tables.\n\n",
-      workload.records().size(), produced);
+      "\n## From Kafka\n\nMode single, one broker on this machine ({} records were produced in {:.1f} s); median of {} runs. The last "
+      "column leaves out what came before the first commit that advanced a stream: joining the group, reading the tables.\n\n",
+      workload.records().size(), produced, repetitions);
   fmt::print(
       "| workers | records/s in all | s | processor s | first commit after s | records/s after it "
       "|\n|---|---:|---:|---:|---:|---:|\n");
-  for (size_t workers = 1; workers <= 2; ++workers) {
-    const KafkaRun::Result result = run.drain(workers);
-    fmt::print("| {} | {:.0f} | {:.1f} | {:.1f} | {:.1f} | {:.0f} |\n", workers, records / result.seconds, result.seconds,
-               result.processor, result.first_commit, result.rate_after_first);
+  for (size_t i = 0; i < 2; ++i) {
+    const auto middle = [&](double KafkaRun::Result::*part) {
+      std::vector<double> values;
+      for (const KafkaRun::Result& result : results[i]) values.push_back(result.*part);
+      return median(std::move(values));
+    };
+    const double seconds = middle(&KafkaRun::Result::seconds);
+    fmt::print("| {} | {:.0f} | {:.1f} | {:.1f} | {:.1f} | {:.0f} |\n", i + 1, records / seconds, seconds,
+               middle(&KafkaRun::Result::processor), middle(&KafkaRun::Result::first_commit),
+               middle(&KafkaRun::Result::rate_after_first));
   }
 }
 

@@ -7,6 +7,6 @@ namespace tillwatch::engine::bench {
 
 void print_from_files(const Workload& workload, const std::string& scratch, int repetitions);
 // Starts a broker of its own.
-void print_from_kafka(const Workload& workload, const std::string& scratch);
+void print_from_kafka(const Workload& workload, const std::string& scratch, int repetitions);
 
 }  // namespace tillwatch::engine::bench

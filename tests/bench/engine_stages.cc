@@ -1,13 +1,16 @@
 #include "tests/bench/engine_stages.h"
 
+#include <benchmark/benchmark.h>
 #include <fmt/format.h>
-
 #include <time.h>
 
 #include <algorithm>
 #include <filesystem>
 
+#include "absl/container/flat_hash_set.h"
 #include "engine/pipeline.h"
+#include "state/key_codec.h"
+#include "tests/bench/progress.h"
 #include "tests/engine/world.h"
 #include "tests/rules/expression_trees.h"
 
@@ -35,6 +38,7 @@ double processor_seconds() {
 
 struct Pass {
   Seconds seconds;
+  double unpack = 0, pack = 0;  // processor seconds, of states that changed: see state_alone()
   uint64_t copies = 0, alerts = 0, keys = 0, written_bytes = 0, written = 0;
 };
 
@@ -92,6 +96,44 @@ void timed(double& seconds, const Work& work) {
   seconds += processor_seconds() - began;
 }
 
+// What changed states cost by themselves, in and out of their records, measured again on what a batch wrote. `known` are the keys
+// that had a record before.
+void state_alone(const state::WriteSet& changes, absl::flat_hash_set<std::string>& known, Pass& pass) {
+  struct Changed {
+    rules::KeyState state;
+    std::string_view record;
+    bool known;
+  };
+  std::deque<Changed> changed;
+  for (const state::WriteSet::Change& change : changes.changes()) {
+    const auto key = state::decode_state_key(change.key);
+    if (!key) require(std::unexpected(key.error()), "reading what was written");
+    if (key->shard >= PipelineOptions{}.shards || key->kind != 0) continue;  // the engine's own, or a page of events
+    if (!change.value) {
+      known.erase(change.key);
+      continue;
+    }
+    changed.push_back({{}, *change.value, !known.insert(change.key).second});
+  }
+  Status read;
+  const auto unpack = [&](bool of_known) {
+    for (Changed& each : changed) {
+      if (each.known == of_known && read) read = each.state.unpack(each.record);
+    }
+  };
+  timed(pass.unpack, [&] { unpack(true); });
+  unpack(false);
+  require(read, "reading what was written");
+  std::string bytes;
+  timed(pass.pack, [&] {
+    for (const Changed& each : changed) {
+      bytes.clear();
+      each.state.pack(bytes);
+      benchmark::DoNotOptimize(bytes.data());
+    }
+  });
+}
+
 Pass run(std::shared_ptr<const rules::CompiledBundle> bundle, const Workload& workload, const Batches& batches, size_t workers,
          state::Store* store) {
   Pass pass;
@@ -100,9 +142,12 @@ Pass run(std::shared_ptr<const rules::CompiledBundle> bundle, const Workload& wo
   Pipeline pipeline(std::move(bundle), options, store);
   require(pipeline.load(), "loading the state");
   pipeline.set_inputs(workload.inputs());
-  const auto began = Clock::now();
+  absl::flat_hash_set<std::string> known;
+  Progress progress;
+  size_t done = 0;
   for (const connectors::RecordBatch& batch : batches) {
     const TimeMs wall = batch.records().back().arrived_at;
+    const auto began = Clock::now();
     timed(pass.seconds.process, [&] { require(pipeline.process(batch, wall), "taking records in"); });
     timed(pass.seconds.settle, [&] { require(pipeline.settle(), "moving the clocks"); });
     Outcome outcome;
@@ -117,9 +162,11 @@ Pass run(std::shared_ptr<const rules::CompiledBundle> bundle, const Workload& wo
       pass.written += changes.changes().size();
     }
     timed(pass.seconds.confirm, [&] { pipeline.confirm(); });
+    pass.seconds.wall += seconds_since(began);
     pass.alerts += outcome.alerts.size();
+    if (store != nullptr && workers == 1) state_alone(changes, known, pass);
+    progress.at(fmt::format("stages, batch {} of {}, {}", ++done, batches.size(), store == nullptr ? "in memory" : "RocksDB"));
   }
-  pass.seconds.wall = seconds_since(began);
   for (const auto& [name, route] : pipeline.ledger().routes) pass.copies += route.copies;
   for (const auto& shard : pipeline.shards()) pass.keys += shard->keys();
   return pass;
@@ -165,7 +212,7 @@ void print_stages(const Workload& workload, const std::string& scratch, int repe
   }
   fmt::print(
       "\n## Stages\n\nOne thread, batches of {} records, processor time, median of {} interleaved runs. Each line has all of the one "
-      "above.\n\n",
+      "above. States are unpacked and packed once a batch.\n\n",
       kBatch, repetitions);
   fmt::print("| stage | ns/record | of it new | records/s |\n|---|---:|---:|---:|\n");
   double before = 0;
@@ -174,10 +221,13 @@ void print_stages(const Workload& workload, const std::string& scratch, int repe
     fmt::print("| {} | {:.0f} | {:.0f} | {:.0f} |\n", title, ns, ns - before, 1e9 / ns);
     before = ns;
   };
+  const double routed = middle(idle).seconds.sum(), kept = middle(memory).seconds.sum();
+  const double packed = middle(stored).unpack + middle(stored).pack;
   line("decode", median(decode));
-  line("+ time, conditions, rows (rules that take nothing)", middle(idle).seconds.sum());
-  line("+ exchange, rules and state, in memory", middle(memory).seconds.sum());
-  line("+ commit to RocksDB, synced", middle(stored).seconds.sum());
+  line("route: time, conditions on the event alone, rows", routed);
+  line("state: unpack and pack what changed", routed + packed);
+  line("rules: exchange, windows, steps, alerts", std::max(kept, routed + packed));
+  line("commit: write set, RocksDB, synced", middle(stored).seconds.sum());
   fmt::print("\n## Parts of a batch\n\nns/record of processor time of all threads, in the same runs; the last column is how long it took.\n\n");
   fmt::print("| | process | settle | collect | store | confirm | sum | took |\n|---|---:|---:|---:|---:|---:|---:|---:|\n");
   print_parts("in memory, 1 worker", middle(memory), records);
