@@ -77,7 +77,8 @@ class Stretch {
     connectors::DiscardSink sink;
     RunnerOptions options;
     options.run_on = 15 * kMinute;
-    options.max_records = command_.speed > 0 ? 500 : 2000;
+    options.max_records = 2000;
+    options.commit_every = std::chrono::milliseconds(50);
     Runner runner(bundle_, options, source_, sink, **store);
     Observer observer(runner, bundle_);
     const Status exposed = observer.expose(command_.metrics);

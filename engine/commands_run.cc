@@ -110,6 +110,7 @@ class EngineRun {
     options.max_records = config_.batch_max_records;
     options.max_wait = std::chrono::milliseconds(config_.batch_max_wait);
     options.idle_commit = std::chrono::milliseconds(config_.idle_commit);
+    options.commit_every = std::chrono::milliseconds(config_.commit_every);
     options.give_up_after = std::chrono::milliseconds(config_.give_up_after);
     options.alerts_topic = config_.alerts_topic;
     options.dead_letter_topic = config_.dead_letter_topic;

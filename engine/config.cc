@@ -35,7 +35,7 @@ const Keys kSinkKeys = {"to", "path", "topics"};
 const Keys kTopicKeys = {"alerts", "dead_letters"};
 const Keys kStateKeys = {"path", "memory_budget", "sync", "shards"};
 const Keys kReloadKeys = {"look_every", "lose_state"};
-const Keys kBatchKeys = {"max_records", "max_wait", "idle_commit", "give_up_after"};
+const Keys kBatchKeys = {"max_records", "max_wait", "idle_commit", "commit_every", "give_up_after"};
 const Keys kGroupKeys = {"replication", "max_backlog", "trim_every", "drain_for", "tombstones_kept", "restore_patience"};
 const Keys kTimeKeys = {"max_future_skew"};
 const Keys kMetricsKeys = {"listen"};
@@ -250,6 +250,7 @@ class ConfigReader {
       section.whole<size_t>("max_records", 1, 1'000'000, config_.batch_max_records);
       section.duration("max_wait", 1, 10 * kSecond, config_.batch_max_wait);
       section.duration("idle_commit", 10, kHour, config_.idle_commit);
+      section.duration("commit_every", 0, 10 * kSecond, config_.commit_every);
       section.duration("give_up_after", kSecond, kDay, config_.give_up_after);
       give_up_ = section.get("give_up_after");
     }

@@ -46,6 +46,7 @@ struct Config {
   size_t batch_max_records = 20'000;
   DurationMs batch_max_wait = 30;
   DurationMs idle_commit = kSecond;
+  DurationMs commit_every = 50;  // not in mode group
   DurationMs give_up_after = 2 * kMinute;
   DurationMs max_future_skew = 5 * kMinute;
   struct Group {

@@ -187,6 +187,7 @@ Status Runner::run(const std::atomic<bool>& stop) {
   Clock::time_point away_since{};
   while (!finished) {
     bool idle = false;
+    wait_for_more(stop);
     const bool stopping = stop.load();
     const Status status = step(stopping, idle, finished);
     if (!status) {
@@ -211,6 +212,13 @@ Status Runner::run(const std::atomic<bool>& stop) {
     if (stopping) break;
   }
   return {};
+}
+
+// A commit costs much the same for one record as for many.
+void Runner::wait_for_more(const std::atomic<bool>& stop) const {
+  while (!stop && Clock::now() < next_poll_) {
+    std::this_thread::sleep_until(std::min<Clock::time_point>(next_poll_, Clock::now() + kLookUp));
+  }
 }
 
 // After an abort or an outage: everything is read back from the last commit. Until that has worked nothing else is done.
@@ -297,7 +305,10 @@ Status Runner::step(bool stopping, bool& idle, bool& finished) {
   TimeMs oldest = 0;
   for (const connectors::Record& record : batch_.records())
     oldest = oldest == 0 ? record.arrived_at : std::min(oldest, record.arrived_at);
-  return commit(batch_.records().size(), oldest, Clock::now() - began);
+  status = commit(batch_.records().size(), oldest, Clock::now() - began);
+  const bool more_is_there = batch_.records().size() >= options_.max_records;
+  next_poll_ = more_is_there || all_finished ? Clock::time_point{} : Clock::now() + options_.commit_every;
+  return status;
 }
 
 bool Runner::owns_any_input() const {

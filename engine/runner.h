@@ -22,6 +22,7 @@ struct RunnerOptions {
   size_t max_records = 20'000;                  // of one batch
   std::chrono::milliseconds max_wait{30};       // for the first record of a batch
   std::chrono::milliseconds idle_commit{1000};  // with nothing read, how often quiet time is committed
+  std::chrono::milliseconds commit_every{0};    // at least so long from a commit to the next poll, unless a batch was full
   std::string alerts_topic = "alerts";
   std::string dead_letter_topic = "dead-letter";
   std::chrono::milliseconds retry_after{200};  // first, when somebody is away; then a quarter of the time gone, at most 10 s
@@ -85,6 +86,7 @@ class Runner {
   Status decide(const connectors::OutputBatch& batch, state::WriteSet changes, bool& committed);
   Status start_over();
   void warn_of_memory();
+  void wait_for_more(const std::atomic<bool>& stop) const;
   std::vector<connectors::Position> positions() const;
   bool owns_any_input() const;
   Status hold_streams();
@@ -113,7 +115,7 @@ class Runner {
   bool tables_ready_ = false;
   bool memory_full_ = false;
   std::vector<bool> table_seen_whole_;
-  std::chrono::steady_clock::time_point last_commit_{};
+  std::chrono::steady_clock::time_point last_commit_{}, next_poll_{};
 };
 
 }  // namespace tillwatch::engine

@@ -58,6 +58,7 @@ TEST(Config, Defaults) {
   EXPECT_GE(config.workers, 1u);
   EXPECT_EQ(config.batch_max_records, 20'000u);
   EXPECT_EQ(config.batch_max_wait, 30);
+  EXPECT_EQ(config.commit_every, 50);
   EXPECT_EQ(config.max_future_skew, 5 * kMinute);
   EXPECT_EQ(config.metrics_listen, "127.0.0.1:9464");
   EXPECT_EQ(config.log.level, LogLevel::info);
@@ -83,7 +84,7 @@ sink:
   topics: {alerts: pos.alerts, dead_letters: pos.dead}
 state: {path: /var/lib/tillwatch, memory_budget: 2GiB, sync: false, shards: 64}
 workers: 3
-batch: {max_records: 5000, max_wait: 5ms, idle_commit: 250ms, give_up_after: 90s}
+batch: {max_records: 5000, max_wait: 5ms, idle_commit: 250ms, commit_every: 0ms, give_up_after: 90s}
 time: {max_future_skew: 90s}
 metrics: {listen: "0.0.0.0:0"}
 log: {level: debug, format: json}
@@ -111,6 +112,7 @@ display: {utc_offset: "-03:30", language: zh}
   EXPECT_EQ(config.workers, 3u);
   EXPECT_EQ(config.batch_max_wait, 5);
   EXPECT_EQ(config.idle_commit, 250);
+  EXPECT_EQ(config.commit_every, 0);
   EXPECT_EQ(config.give_up_after, 90 * kSecond);
   EXPECT_EQ(config.kafka.connect_timeout_ms, 20'000);
   EXPECT_EQ(config.kafka.session_timeout_ms, 120'000);
@@ -317,6 +319,7 @@ TEST(Config, TheExampleIsValidAndShowsTheDefaults) {
   EXPECT_EQ(shown.batch_max_records, plain.batch_max_records);
   EXPECT_EQ(shown.batch_max_wait, plain.batch_max_wait);
   EXPECT_EQ(shown.idle_commit, plain.idle_commit);
+  EXPECT_EQ(shown.commit_every, plain.commit_every);
   EXPECT_EQ(shown.give_up_after, plain.give_up_after);
   EXPECT_EQ(shown.max_future_skew, plain.max_future_skew);
   EXPECT_EQ(shown.reload_look_every, plain.reload_look_every);

@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <random>
+#include <stop_token>
+#include <thread>
 
 #include "connectors/memory_sink.h"
 #include "connectors/memory_source.h"
@@ -152,6 +156,96 @@ INSTANTIATE_TEST_SUITE_P(Kinds, RunnerFaults, testing::Values(MemorySink::Kind::
                          [](const auto& kind) {
                            return kind.param == MemorySink::Kind::decides ? "SinkDecides" : "StoreDecides";
                          });
+
+// One input and a rule that keeps nothing; the moments of its commits.
+class CommitPace : public testing::Test {
+ protected:
+  CommitPace() : source_({{"events", 0}}), sink_(MemorySink::Kind::follows), store_(state::make_memory_store()) {}
+
+  void push() {
+    const TimeMs time = 1'795'320'000'000 + pushed_++ * kSecond;
+    source_.push(0, time, fmt::format(R"({{"event_id":"{}","occurred_at":{}}})", pushed_, time));
+  }
+
+  // Until every input is finished; `committed` is called after each commit, with how many there were.
+  void run(RunnerOptions options, const std::function<void(size_t)>& committed, const std::atomic<bool>& stop) {
+    options.max_wait = std::chrono::milliseconds(0);
+    const auto bundle = load_rule_texts({{"schema.yaml", R"yaml(
+streams:
+  event:
+    topic: events
+    time: occurred_at
+    id: [event_id]
+    fields: {event_id: string, occurred_at: time}
+)yaml"},
+                                         {"rule.yaml", R"yaml(
+rule: every
+version: 1
+title: {en: Every event, zh: 每个事件}
+doc: Something to read for.
+on: event as e
+key: [event_id]
+severity: low
+message: {en: "{e.event_id}", zh: "{e.event_id}"}
+)yaml"}});
+    Runner runner(bundle, options, source_, sink_, *store_);
+    runner.watch([&](const CommitReport& report) {
+      if (report.records == 0) return;
+      commits_.push_back(std::chrono::steady_clock::now());
+      committed(commits_.size());
+    });
+    ASSERT_TRUE(runner.recover());
+    const Status status = runner.run(stop);
+    ASSERT_TRUE(status) << status.error().message;
+  }
+
+  MemorySource source_;
+  std::vector<std::chrono::steady_clock::time_point> commits_;
+
+ private:
+  MemorySink sink_;
+  std::unique_ptr<state::Store> store_;
+  int64_t pushed_ = 0;
+};
+
+TEST_F(CommitPace, WhatArrivesSoonAfterACommitWaitsForTheNext) {
+  constexpr std::chrono::milliseconds kEvery{15};
+  push();
+  run({.commit_every = kEvery},
+      [&](size_t commits) {
+        if (commits < 4) {
+          push();
+          push();
+        } else {
+          source_.finish_all();
+        }
+      },
+      false);
+  ASSERT_EQ(commits_.size(), 4u);
+  for (size_t i = 1; i < commits_.size(); ++i) EXPECT_GE(commits_[i] - commits_[i - 1], kEvery);
+}
+
+TEST_F(CommitPace, NeitherAFullBatchNorTheEndIsFollowedByAWait) {
+  std::atomic<bool> stop = false;
+  std::mutex mutex;
+  std::condition_variable_any ended;
+  std::jthread guard([&](const std::stop_token& token) {
+    std::unique_lock lock(mutex);
+    if (!ended.wait_for(lock, token, std::chrono::seconds(30), [&] { return token.stop_requested(); })) stop = true;
+  });
+  for (int i = 0; i < 5; ++i) push();
+  source_.finish_all();
+  run({.max_records = 2, .commit_every = std::chrono::hours(1)}, [](size_t) {}, stop);
+  EXPECT_EQ(commits_.size(), 3u);
+  EXPECT_FALSE(stop);
+}
+
+TEST_F(CommitPace, StoppingDoesNotWait) {
+  std::atomic<bool> stop = false;
+  push();
+  run({.commit_every = std::chrono::hours(1)}, [&](size_t) { stop = true; }, stop);
+  EXPECT_EQ(commits_.size(), 1u);
+}
 
 }  // namespace
 }  // namespace tillwatch::engine
