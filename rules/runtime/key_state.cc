@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/container/inlined_vector.h"
 #include "rules/runtime/bytes.h"
 
 namespace tillwatch::rules {
@@ -10,45 +11,60 @@ namespace {
 constexpr uint8_t kRecordVersion = 4;
 constexpr size_t kLeastOrder = 3, kLeastInstance = 16, kLeastEntry = 8, kLeastPublished = 23;  // bytes
 
-// Times, ids and rows as they are in one key: near each other, and often the same.
+// Times, ids and rows as they are in one key: near each other, and often the same. Appends to `out`, which is whole when the writer
+// is gone.
 class StateWriter {
  public:
-  StateWriter(std::string& out, TimeMs base) : out_(out), base_(base) {}
+  StateWriter(std::string& out, TimeMs base) : out_(out), base_(base) {
+    at_ = end_ = out_.data() + out_.size();
+    room(kLeastRoom);
+  }
+  StateWriter(const StateWriter&) = delete;
+  StateWriter& operator=(const StateWriter&) = delete;
+  ~StateWriter() { out_.resize(static_cast<size_t>(at_ - out_.data())); }
+
   template <class T>
   void fixed(T value) {
-    out_.fixed(value);
+    bytes(&value, sizeof(T));
   }
-  void number(uint64_t value) { out_.varint(value); }
-  void text(std::string_view bytes) { out_.short_text(bytes); }
+  void number(uint64_t value) {
+    room(kLongestNumber);
+    for (; value >= 0x80; value >>= 7) *at_++ = static_cast<char>(value | 0x80);
+    *at_++ = static_cast<char>(value);
+  }
+  void text(std::string_view text) {
+    number(text.size());
+    bytes(text.data(), text.size());
+  }
 
   void time(TimeMs time) {
     const TimeMs off = static_cast<TimeMs>(static_cast<uint64_t>(time) - static_cast<uint64_t>(base_));
     if (time == 0) {
-      out_.varint(kZero);
+      number(kZero);
     } else if (time == kBeforeAllTime) {
-      out_.varint(kBefore);
+      number(kBefore);
     } else if (off > kFar || off < -kFar) {
-      out_.varint(kWhole);
-      out_.fixed(time);
+      number(kWhole);
+      fixed(time);
     } else {
-      out_.varint(kNear + zigzag(off));
+      number(kNear + zigzag(off));
     }
   }
   void id(uint64_t id) {  // near the one before: the same, or a step further
     const auto off = static_cast<int64_t>(id - last_id_);
     const bool near = off >= -30 && off <= 30;
-    out_.fixed(static_cast<uint8_t>(near ? off + 31 : 0));
-    if (!near) out_.fixed(id);
+    fixed(static_cast<uint8_t>(near ? off + 31 : 0));
+    if (!near) fixed(id);
     last_id_ = id;
   }
   void order(const Order& order) {
     time(order.at);
-    out_.fixed(order.rank);
+    fixed(order.rank);
     id(order.id);
   }
   void origin(const Origin& origin) {
-    out_.varint(origin.input);
-    out_.varint(zigzag(origin.offset));
+    number(origin.input);
+    number(zigzag(origin.offset));
   }
 
   enum Code : uint64_t { kZero, kBefore, kWhole, kNear };
@@ -56,8 +72,27 @@ class StateWriter {
   static uint64_t zigzag(int64_t value) { return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63); }
 
  private:
-  ByteWriter out_;
+  static constexpr size_t kLongestNumber = 10, kLeastRoom = 256;
+
+  void bytes(const void* from, size_t size) {
+    room(size);
+    if (size > 0) std::memcpy(at_, from, size);
+    at_ += size;
+  }
+  void room(size_t size) {
+    if (static_cast<size_t>(end_ - at_) < size) grow(size);
+  }
+  void grow(size_t size) {
+    const auto used = static_cast<size_t>(at_ - out_.data());
+    const size_t wanted = std::max({used + std::max(size, kLeastRoom), 2 * used, out_.capacity()});
+    out_.resize_and_overwrite(wanted, [](char*, size_t all) { return all; });
+    at_ = out_.data() + used;
+    end_ = out_.data() + wanted;
+  }
+
+  std::string& out_;
   const TimeMs base_;
+  char *at_ = nullptr, *end_ = nullptr;  // in out_
   uint64_t last_id_ = 0;
 };
 
@@ -138,7 +173,7 @@ Entry read_entry(StateReader& in) {
 }
 
 // A row is that of an inline event more often than not: 0 none, 1 its own bytes, n + 2 those of event n.
-using Inline = std::vector<const Entry*>;
+using Inline = absl::InlinedVector<const Entry*, 16>;
 
 void write_row(StateWriter& out, const std::shared_ptr<const std::string>& row, const Inline& entries) {
   if (row == nullptr) {
@@ -270,14 +305,14 @@ std::shared_ptr<const Instance> read_instance(StateReader& in, const std::vector
 }
 
 // An instance that several states share is written once; states name it by its place.
-using Instances = std::vector<std::shared_ptr<const Instance>>;
+using Instances = absl::InlinedVector<const Instance*, 16>;
 
 Instances distinct_instances(const std::vector<KeyState::Checkpoint>& history) {
   Instances found;
   for (const KeyState::Checkpoint& checkpoint : history) {
     if (!checkpoint.state) continue;
     for (const auto& instance : checkpoint.state->instances) {
-      if (std::find(found.rbegin(), found.rend(), instance) == found.rend()) found.push_back(instance);
+      if (std::find(found.rbegin(), found.rend(), instance.get()) == found.rend()) found.push_back(instance.get());
     }
   }
   return found;
@@ -286,7 +321,7 @@ Instances distinct_instances(const std::vector<KeyState::Checkpoint>& history) {
 void write_history(StateWriter& out, const std::vector<KeyState::Checkpoint>& history, const Inline& entries) {
   const Instances instances = distinct_instances(history);
   out.number(instances.size());
-  for (const auto& instance : instances) write(out, *instance, entries);
+  for (const Instance* instance : instances) write(out, *instance, entries);
   out.number(history.size());
   for (const KeyState::Checkpoint& checkpoint : history) {
     out.order(checkpoint.after);
@@ -294,7 +329,7 @@ void write_history(StateWriter& out, const std::vector<KeyState::Checkpoint>& hi
     if (!checkpoint.state) continue;
     out.number(checkpoint.state->instances.size());
     for (const auto& instance : checkpoint.state->instances) {
-      out.number(static_cast<uint64_t>(std::find(instances.begin(), instances.end(), instance) - instances.begin()));
+      out.number(static_cast<uint64_t>(std::find(instances.begin(), instances.end(), instance.get()) - instances.begin()));
     }
     out.number(checkpoint.state->taken.size());
     for (uint64_t id : checkpoint.state->taken) out.fixed(id);
@@ -303,7 +338,7 @@ void write_history(StateWriter& out, const std::vector<KeyState::Checkpoint>& hi
 
 bool read_history(StateReader& in, std::vector<KeyState::Checkpoint>& history, const std::vector<Entry>& entries) {
   bool ok = true;
-  Instances instances(in.count(kLeastInstance));
+  std::vector<std::shared_ptr<const Instance>> instances(in.count(kLeastInstance));
   for (auto& instance : instances) instance = read_instance(in, entries, ok);
   history.resize(in.count(kLeastOrder + 1));
   for (KeyState::Checkpoint& checkpoint : history) {
@@ -472,9 +507,11 @@ std::string KeyState::encode_page(uint32_t page) const {
   }
   const TimeMs base = entries.empty() ? 0 : entries.front()->time;
   plain.fixed(base);
-  StateWriter out(bytes, base);
-  out.number(entries.size());
-  for (const Entry* entry : entries) write(out, *entry);
+  {
+    StateWriter out(bytes, base);
+    out.number(entries.size());
+    for (const Entry* entry : entries) write(out, *entry);
+  }
   return bytes;
 }
 

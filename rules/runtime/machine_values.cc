@@ -4,6 +4,7 @@
 #include <map>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
 #include "rules/runtime/machine.h"
 
 namespace tillwatch::rules {
@@ -111,6 +112,7 @@ Value Machine::aggregate(int index) {
   absl::flat_hash_set<std::string> distinct;
   std::vector<Value> measured;                                          // quantile
   std::map<std::string, std::pair<int64_t, Value>, std::less<>> often;  // top: by the value's bytes
+  absl::InlinedVector<Value, 32> slots;  // of the trigger in hand
   const auto end = std::upper_bound(key_->log.begin(), key_->log.end(), position_,
                                     [](const Order& order, const Entry& entry) { return order < entry.order(); });
   for (auto entry = end; entry != key_->log.begin();) {
@@ -119,15 +121,13 @@ Value Machine::aggregate(int index) {
     if (entry->input != aggregate.input || entry->time < from || entry->time > as_of_) continue;
     const bool is_current = current_ != nullptr && &*entry == current_;
     if (ordered && aggregate.function != Aggregation::streak && is_current) continue;
-    std::string fresh;
     environment_.candidate = {&shape.layout, entry->row.data(), nullptr};
     if (is_current && aggregate.over_this) {  // facts of the trigger in hand are not in its row yet
-      std::vector<Value> values(shape.layout.size());
-      for (size_t i = 0; i < values.size(); ++i) values[i] = shape.layout.get(entry->row.data(), i);
       const size_t first_fact = shape.from.size();
-      for (size_t i = 0; i < rule_->facts.size(); ++i) values[first_fact + i] = i < facts_ready_ ? facts_[i] : Value{};
-      shape.layout.encode(values, fresh);
-      environment_.candidate.row = fresh.data();
+      slots.resize(shape.layout.size());
+      for (size_t i = 0; i < first_fact; ++i) slots[i] = shape.layout.get(entry->row.data(), i);
+      for (size_t i = 0; i < rule_->facts.size(); ++i) slots[first_fact + i] = i < facts_ready_ ? facts_[i] : Value{};
+      environment_.candidate = {&shape.layout, nullptr, slots.data()};
     }
     if (!aggregate.where.empty() && !aggregate.where.holds(environment_)) {
       if (environment_.error != EvalError::none) note_error();
