@@ -274,10 +274,11 @@ void Pipeline::collect(Outcome& outcome, state::WriteSet& changes) {
 }
 
 void Pipeline::store_self(state::WriteSet& changes) {
-  changes.put(own_key(kRules), history_.encode());
-  for (rules::Tables::Stored& row : tables_->changes()) changes.put(own_key(kTables, row.key), std::move(row.value));
-  changes.put(own_key(kWatermarks), watermarks_.encode());
-  changes.put(own_key(kLedger), ledger_.encode());
+  state::WriteSet own;  // in order, behind the shards': nothing of theirs is sorted again
+  own.put(own_key(kRules), history_.encode());
+  for (rules::Tables::Stored& row : tables_->changes()) own.put(own_key(kTables, row.key), std::move(row.value));
+  own.put(own_key(kWatermarks), watermarks_.encode());
+  own.put(own_key(kLedger), ledger_.encode());
   std::string feeds;
   rules::ByteWriter out(feeds);
   out.fixed(static_cast<uint32_t>(feeds_.size()));
@@ -287,10 +288,12 @@ void Pipeline::store_self(state::WriteSet& changes) {
     out.fixed(feed.since);
     out.fixed(feed.seq);
   }
-  changes.put(own_key(kFeeds), std::move(feeds));
+  own.put(own_key(kFeeds), std::move(feeds));
   std::string shards;
   rules::ByteWriter(shards).fixed(options_.shards);
-  changes.put(own_key(kShards), std::move(shards));
+  own.put(own_key(kShards), std::move(shards));
+  own.normalise();
+  changes.take(own);
 }
 
 void Pipeline::confirm() {
