@@ -58,6 +58,7 @@ struct GroupBatch {
 
 struct GroupCommit {
   CommitOutcome outcome = CommitOutcome::aborted;
+  bool refused = false;  // aborted, because the group has given what is named to others meanwhile
   // Per topic and partition written: where the next record goes.
   std::map<std::pair<std::string, int32_t>, int64_t> ends;
 };

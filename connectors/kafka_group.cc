@@ -87,11 +87,11 @@ class KafkaGroupLink final : public GroupLink {
 
   Expected<GroupCommit> commit(const GroupBatch& batch) override {
     const bool all_ours = owns_all(*sources_, batch.sources) && owns_all(*shards_, batch.shards);
-    if (!all_ours) return GroupCommit{};
+    if (!all_ours) return GroupCommit{.refused = true};
     const PartitionList sources = list_of(batch.sources), shards = list_of(batch.shards);
     const auto outcome = transaction_.commit(batch.records, {{sources_.get(), sources.get()}, {shards_.get(), shards.get()}});
     if (!outcome) return std::unexpected(outcome.error());
-    GroupCommit done{.outcome = *outcome, .ends = {}};
+    GroupCommit done{.outcome = *outcome, .refused = transaction_.refused(), .ends = {}};
     if (*outcome != CommitOutcome::committed) return done;
     sources_->starts_are_committed(plain(batch.sources));
     shards_->starts_are_committed(plain(batch.shards));

@@ -35,6 +35,12 @@ bool is_fenced(rd_kafka_resp_err_t code) {
          code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
+// The group has moved on since the positions were taken.
+bool is_out_of_date(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+         code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+}
+
 }  // namespace
 
 Status KafkaTransaction::start(const Deadline& deadline) {
@@ -59,6 +65,7 @@ Expected<CommitOutcome> KafkaTransaction::commit(const std::vector<OutputRecord>
     return fail(ErrorKind::unavailable, "kafka: an earlier commit has no known outcome; what was committed is read first");
   if (Status status = learn_topics(records); !status) return std::unexpected(status.error());
   failed_delivery_.reset();
+  refused_ = false;
   ends_.clear();
   const Step step = run(records, positions);
   transaction_ends_.reset();
@@ -83,11 +90,7 @@ KafkaTransaction::Step KafkaTransaction::run(const std::vector<OutputRecord>& re
   passed(CommitStep::written);
   for (const Positions& of_group : positions) {
     if (of_group.list->cnt == 0) continue;
-    const KafkaSource::GroupMetadata group = of_group.source->group_metadata();
-    Step step = attempt("sending positions", deadline, [&](int timeout_ms) {
-      return rd_kafka_send_offsets_to_transaction(producer_->handle(), of_group.list, group.get(), timeout_ms);
-    });
-    if (!step) return step;
+    if (Step step = send_positions(of_group, deadline); !step) return step;
   }
   passed(CommitStep::positions_sent);
   if (Step step = flush(deadline); !step) return step;
@@ -98,6 +101,16 @@ KafkaTransaction::Step KafkaTransaction::run(const std::vector<OutputRecord>& re
                       [this](int timeout_ms) { return rd_kafka_commit_transaction(producer_->handle(), timeout_ms); });
   if (step) passed(CommitStep::committed);
   return step;
+}
+
+KafkaTransaction::Step KafkaTransaction::send_positions(const Positions& of_group, const Deadline& deadline) {
+  const KafkaSource::GroupMetadata group = of_group.source->group_metadata();
+  return attempt("sending positions", deadline, [&](int timeout_ms) {
+    rd_kafka_error_t* const error =
+        rd_kafka_send_offsets_to_transaction(producer_->handle(), of_group.list, group.get(), timeout_ms);
+    refused_ = error != nullptr && is_out_of_date(rd_kafka_error_code(error));
+    return error;
+  });
 }
 
 // A record for a topic the library does not know yet would wait for its timer, about a second.

@@ -30,6 +30,8 @@ class KafkaTransaction {
   };
   // Errors: unavailable (the outcome is not known, or it was never begun: start() comes next), fenced, invalid.
   Expected<CommitOutcome> commit(const std::vector<OutputRecord>& records, const std::vector<Positions>& positions);
+  // Whether the last commit was aborted because its positions are those of an assignment that is over.
+  bool refused() const { return refused_; }
   // Of the last commit, by topic and partition: the offset after the last record written.
   const std::map<std::string, std::map<int32_t, int64_t>>& ends() const { return ends_; }
 
@@ -55,6 +57,7 @@ class KafkaTransaction {
   // Repeats `call` while the library says that it may be repeated.
   Step attempt(const char* doing, const Deadline& deadline, const std::function<rd_kafka_error_t*(int timeout_ms)>& call) const;
   Setback judge(const char* doing, const rd_kafka_error_t& error) const;
+  Step send_positions(const Positions& of_group, const Deadline& deadline);
   Setback judge_fatal(const char* doing) const;
   Error undeliverable(const FailedDelivery& failed) const;
   void passed(CommitStep step) const {
@@ -68,6 +71,7 @@ class KafkaTransaction {
   bool usable_ = false;                       // false until start() has succeeded (again)
   std::optional<Deadline> transaction_ends_;  // when the broker may give up the open transaction
   std::optional<FailedDelivery> failed_delivery_;
+  bool refused_ = false;
   std::map<std::string, std::map<int32_t, int64_t>> ends_;
 };
 

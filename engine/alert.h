@@ -27,6 +27,7 @@ struct AlertRecord {
   uint16_t currency = 0;   // ISO 4217 number of it
   bool first = false;      // not published before
   bool shadow = false;     // of a rule in shadow: kept, not sent
+  uint16_t shard = 0;      // that said it; in mode group
   std::string json;        // the record's value
 };
 

@@ -80,7 +80,7 @@ class Stretch {
     options.max_records = 2000;
     options.commit_every = std::chrono::milliseconds(50);
     Runner runner(bundle_, options, source_, sink, **store);
-    Observer observer(runner, bundle_);
+    Observer observer([&runner](MetricsSnapshot& snapshot) { gather(runner, snapshot); });
     const Status exposed = observer.expose(command_.metrics);
     if (!exposed) return std::unexpected(exposed.error());
     if (!observer.address().empty()) terminal_.say(words_.metrics_at(observer.address()));
@@ -91,7 +91,7 @@ class Stretch {
         if (!command_.quiet) lines.add(alert);
       }
       lines.write(source_.traffic_time() - held_back(command_.speed), terminal_);
-      observer.note(report);
+      observer.note({&report.outcome->alerts, report.records, report.commit});
       show_progress(observer.events_per_second());
     });
     Status status = runner.recover();

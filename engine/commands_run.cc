@@ -137,14 +137,14 @@ class EngineRun {
     Runner runner(bundle_, options, ends.source(), ends.sink(), **store);
     if (crash_point_.armed()) runner.set_fault([this](std::string_view step) { crash_point_.reached(step); });
     runner.set_log([this](const std::string& text) { log_.info("{}", text); });
-    Observer observer(runner, bundle_);
+    Observer observer([&runner](MetricsSnapshot& snapshot) { gather(runner, snapshot); });
     if (const Status exposed = observer.expose(config_.metrics_listen); !exposed) return exposed;
     if (!observer.address().empty()) log_.info("metrics at http://{}/metrics", observer.address());
     Terminal terminal(std::cout, terminal_options(STDOUT_FILENO, config_.language, config_.utc_offset));
     AlertLines lines(config_.language);
     uint64_t dead_letters = 0, said = 0;
     runner.watch([&](const CommitReport& report) {
-      observer.note(report);
+      observer.note({&report.outcome->alerts, report.records, report.commit});
       dead_letters += report.outcome->dead_letters.size();
       said += report.outcome->alerts.size();
       if (!for_people_) return;
@@ -161,7 +161,6 @@ class EngineRun {
                         .lose_state = config_.reload_lose_state},
                        runner, bundle_);
     reloads.set_log([this](const std::string& text) { log_.info("{}", text); });
-    reloads.on_taken([&](std::shared_ptr<const rules::CompiledBundle> bundle) { observer.rules_reloaded(std::move(bundle)); });
     if (lasting_) {
       runner.between_batches([&] {
         const Status looked = reloads.look(asked_to_reload.exchange(false));

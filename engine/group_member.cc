@@ -13,8 +13,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kNoWait{0};
 constexpr milliseconds kShortWait{3};
-constexpr size_t kTableRows = 5'000;         // of one poll
-constexpr size_t kChangelogRecords = 2'000;  // of one poll
+constexpr size_t kTableRows = 5'000;  // of one poll
 constexpr TimeMs kForgetSuspended = kMinute;
 
 }  // namespace
@@ -52,7 +51,13 @@ GroupMember::GroupMember(std::shared_ptr<const rules::CompiledBundle> bundle, Gr
       tables_(*bundle_, options_.decode),
       no_watermarks_(*bundle_, options_.watermarks),
       derived_intake_(*bundle_, options_.decode, no_watermarks_, no_ledger_, exchange_),
-      workers_(options_.workers) {}
+      workers_(options_.workers),
+      counts_{.shards = ShardCounts(*bundle_)},
+      restores_(options_.changelog_topic, options_.restore, link_.changelog(), link_.tables(), tables_, store_,
+                {.wall = clock_.wall,
+                 .steady = clock_.steady,
+                 .say = [this](const std::string& text) { say(text); },
+                 .make = [this](uint16_t number) { return make_shard(number); }}) {}
 
 GroupMember::~GroupMember() = default;
 
@@ -67,6 +72,7 @@ Status GroupMember::run(const std::atomic<bool>& stop) {
                          ((in_step_ && !busy_ && idle()) || clock_.steady() - draining_since > options_.drain_for.count());
     if (drained) return {};
     const Status status = step();
+    if (after_cycle_) after_cycle_();
     if (status) {
       away_since = -1;
       continue;
@@ -160,8 +166,8 @@ Status GroupMember::take_over_shards() {
     const auto number = static_cast<uint16_t>(link.inputs()[i].number);
     if (auto ours = open_.extract(number); !ours.empty()) suspended_.insert(std::move(ours));
     if (!link.state(i).owned) {
-      if (restores_.erase(number) == 0) continue;
-      if (Status left = link_.changelog().leave({options_.changelog_topic, number}); !left) return left;
+      paused_since_.erase(number);
+      if (Status dropped = restores_.drop(number); !dropped) return dropped;
       continue;
     }
     any = true;
@@ -178,17 +184,12 @@ Status GroupMember::take_over_shards() {
     const auto kept = suspended_.find(number);
     if (kept != suspended_.end() && kept->second->commits() == *wanted && *wanted > 0) {
       tables_.catch_up(*kept->second);
-      open_.insert(suspended_.extract(kept));
+      serve(std::move(suspended_.extract(kept).mapped()));
       continue;
     }
-    const auto under_way = restores_.find(number);
-    if (under_way != restores_.end() && under_way->second.wanted() == *wanted) continue;
     if (kept != suspended_.end()) suspended_.erase(kept);
-    ShardRestore restore(number, *wanted, options_.restore);
-    if (Status begun = restore.begin(store_, clock_.wall()); !begun) return begun;
-    const connectors::Partition changelog{options_.changelog_topic, number};
-    if (Status followed = link_.changelog().follow(changelog, restore.next_offset()); !followed) return followed;
-    restores_.insert_or_assign(number, std::move(restore));
+    paused_since_.try_emplace(number, clock_.steady());
+    if (Status begun = restores_.begin(number, *wanted); !begun) return begun;
   }
   suspended_at_ = clock_.steady();
   if (any) suspended_.clear();
@@ -203,65 +204,52 @@ Status GroupMember::hold_closed_shards() {
   return link_.shards().hold_partitions(closed);
 }
 
-Status GroupMember::open(uint16_t number) {
-  auto shard = std::make_unique<GroupShard>(*bundle_, tables_.tables(), routes_, GroupShard::Place{number, options_.shards},
-                                            store_, options_.state_bytes / options_.shards);
-  if (Status loaded = shard->load(); !loaded) return loaded;
-  tables_.catch_up(*shard);
+std::unique_ptr<GroupShard> GroupMember::make_shard(uint16_t number) {
+  return std::make_unique<GroupShard>(*bundle_, tables_.tables(), routes_, GroupShard::Place{number, options_.shards}, store_,
+                                      options_.state_bytes / options_.shards, counts_.shards);
+}
+
+void GroupMember::serve(std::unique_ptr<GroupShard> shard) {
+  const uint16_t number = shard->number();
+  if (const auto since = paused_since_.extract(number); !since.empty()) {
+    counts_.pauses.observe(static_cast<double>(clock_.steady() - since.mapped()) / kSecond);
+  }
   open_.insert_or_assign(number, std::move(shard));
-  return {};
 }
 
-Expected<std::vector<connectors::Position>> GroupMember::tables_seen(uint16_t number) const {
-  const auto self = store_.get(shard_self_key(number));
-  if (!self) return std::unexpected(self.error());
-  if (!self->has_value()) return std::vector<connectors::Position>{};
-  return tables_of_self(**self);
+// Shards that are served already do not wait for those that are brought up.
+Status GroupMember::go_on_restoring() {
+  const size_t before = open_.size();
+  if (Status status = restores_.go_on([this](std::unique_ptr<GroupShard> shard) { serve(std::move(shard)); }); !status) {
+    return status;
+  }
+  return open_.size() == before ? Status{} : hold_closed_shards();
 }
 
-// Reads on in the changelog, and opens what is complete; the shards that are served already do not wait for it.
-Status GroupMember::open_ready_shards() {
-  if (restores_.empty()) return {};
-  connectors::PartitionReader& changelog = link_.changelog();
-  connectors::RecordBatch batch;
-  if (Status read = changelog.poll(batch, kChangelogRecords, kNoWait); !read) return read;
-  const TimeMs wall = clock_.wall();
-  for (const connectors::Record& record : batch.records()) {
-    const auto found = restores_.find(static_cast<uint16_t>(changelog.inputs()[record.input].number));
-    if (found == restores_.end()) continue;
-    if (Status taken = found->second.take(record); !taken) return taken;
+// A rebalance that is under way has taken shards away, and not said yet who serves them.
+void GroupMember::note_pauses() {
+  connectors::GroupSource& link = link_.shards();
+  for (uint32_t i = 0; i < link.inputs().size(); ++i) {
+    const auto number = static_cast<uint16_t>(link.inputs()[i].number);
+    if (open_.contains(number) && !link.state(i).owned) paused_since_.try_emplace(number, clock_.steady());
   }
-  for (uint32_t i = 0; i < changelog.inputs().size(); ++i) {
-    const auto found = restores_.find(static_cast<uint16_t>(changelog.inputs()[i].number));
-    if (found == restores_.end()) continue;
-    ShardRestore& restore = found->second;
-    if (Status saved = restore.save(store_, wall); !saved) return saved;
-    if (changelog.at_end(i)) {
-      if (Status ended = restore.at_end(wall); !ended) return ended;
-    }
+}
+
+int64_t GroupMember::source_lag(uint32_t input) const { return link_.sources().state(input).lag; }
+
+std::map<uint16_t, int64_t> GroupMember::exchange_lags() const {
+  std::map<uint16_t, int64_t> lags;
+  for (uint32_t i = 0; i < link_.shards().inputs().size(); ++i) {
+    const connectors::InputState state = link_.shards().state(i);
+    if (state.owned) lags[static_cast<uint16_t>(link_.shards().inputs()[i].number)] = state.lag;
   }
-  if (!tables_.whole(link_.tables())) return {};
-  bool opened = false;
-  for (auto each = restores_.begin(); each != restores_.end();) {
-    auto& [number, restore] = *each;
-    if (restore.needs_changelog()) {
-      ++each;
-      continue;
-    }
-    const auto seen = tables_seen(number);
-    if (!seen) return std::unexpected(seen.error());
-    if (!tables_.reached(*seen, link_.tables())) {
-      ++each;
-      continue;
-    }
-    if (Status left = changelog.leave({options_.changelog_topic, number}); !left) return left;
-    if (Status status = open(number); !status) return status;
-    say(fmt::format("shard {} is served from commit {} on; {} changelog records ({} bytes) were read for it", number,
-                    restore.wanted(), restore.records(), restore.bytes()));
-    each = restores_.erase(each);
-    opened = true;
-  }
-  return opened ? hold_closed_shards() : Status{};
+  return lags;
+}
+
+std::map<uint16_t, DurationMs> GroupMember::pauses() const {
+  std::map<uint16_t, DurationMs> pauses;
+  for (const auto& [number, since] : paused_since_) pauses[number] = clock_.steady() - since;
+  return pauses;
 }
 
 Status GroupMember::poll(Cycle& cycle) {
@@ -281,12 +269,15 @@ Status GroupMember::poll(Cycle& cycle) {
   if (!sources) return std::unexpected(sources.error());
   if (sources->reassigned) {
     records_.clear();
+    ++counts_.source_assignments;
     if (Status taken = take_over_sources(); !taken) return taken;
   }
   const auto shards = link_.shards().poll(frames_, options_.max_frames, records_.records().empty() ? wait : kNoWait);
   if (!shards) return std::unexpected(shards.error());
+  note_pauses();
   if (shards->reassigned) {
     frames_.clear();
+    ++counts_.shard_assignments;
     if (Status taken = take_over_shards(); !taken) return taken;
   } else if (!suspended_.empty() && clock_.steady() - suspended_at_ > kForgetSuspended) {
     suspended_.clear();
@@ -296,7 +287,7 @@ Status GroupMember::poll(Cycle& cycle) {
   tables_.take(rows, link_.tables(), open_);
   cycle.records = records_.records().size();
   cycle.frames = frames_.records().size();
-  return open_ready_shards();
+  return go_on_restoring();
 }
 
 void GroupMember::process_sources(Cycle& cycle) {
@@ -365,7 +356,12 @@ connectors::GroupBatch GroupMember::batch_of(Cycle& cycle, std::vector<AlertReco
   for (GroupExchange::Frame& frame : cycle.sealed) {
     batch.records.push_back({options_.exchange_topic, "", std::move(frame.bytes), frame.shard});
   }
-  for (auto& of_shard : cycle.alerts) std::move(of_shard.begin(), of_shard.end(), std::back_inserter(alerts));
+  for (size_t i = 0; i < cycle.alerts.size(); ++i) {
+    for (AlertRecord& alert : cycle.alerts[i]) {
+      alert.shard = cycle.changed[i]->number();
+      alerts.push_back(std::move(alert));
+    }
+  }
   std::stable_sort(alerts.begin(), alerts.end(), [](const AlertRecord& a, const AlertRecord& b) {
     return std::tie(a.changed_at, a.id) < std::tie(b.changed_at, b.id);
   });
@@ -404,23 +400,26 @@ Status GroupMember::commit(Cycle& cycle) {
   const TimeMs began = clock_.steady();
   const auto done = link_.commit(batch);
   if (!done) {
+    ++counts_.unknown;
     begun_ = false;
     open_.clear();  // whether the commit counts is not known: read back
     return std::unexpected(done.error());
   }
   if (done->outcome == connectors::CommitOutcome::aborted) {
-    ++aborted_;
-    say("the commit was aborted by the broker; the batch is done again");
+    ++(done->refused ? counts_.refused : counts_.aborted);
+    say(done->refused ? "the commit was refused: its partitions were given to others meanwhile"
+                      : "the commit was aborted by the broker; the batch is done again");
     in_step_ = false;
     return {};
   }
-  ++commits_;
+  ++counts_.committed;
+  counts_.frames += cycle.frames;
+  counts_.copies += cycle.copies;
   if (Status written = write_store(cycle, *done); !written) return written;
   for (GroupShard* shard : cycle.changed) shard->confirm();  // may leave to the store what it has now
   for (const connectors::GroupPosition& each : batch.shards) committed_[each.partition.number] = each.next_offset;
   if (watcher_) {
-    watcher_({&alerts, dead_letters, cycle.records, cycle.frames, cycle.copies, commits_, aborted_,
-              milliseconds(clock_.steady() - began)});
+    watcher_({&alerts, dead_letters, cycle.records, milliseconds(clock_.steady() - began)});
   }
   if (clock_.steady() - last_trim_ >= options_.trim_every.count()) trim();
   return {};

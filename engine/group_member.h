@@ -13,10 +13,10 @@
 
 #include "connectors/group_link.h"
 #include "engine/group_exchange.h"
+#include "engine/group_restores.h"
 #include "engine/group_shard.h"
 #include "engine/group_sources.h"
 #include "engine/group_tables.h"
-#include "engine/shard_restore.h"
 #include "engine/worker_pool.h"
 #include "state/store.h"
 
@@ -57,9 +57,20 @@ GroupClock system_group_clock();
 struct GroupReport {
   const std::vector<AlertRecord>* alerts = nullptr;
   size_t dead_letters = 0;
-  size_t records = 0, frames = 0, copies = 0;
-  uint64_t commits = 0, aborted = 0;  // of this process
+  size_t records = 0;
   std::chrono::milliseconds commit{};
+};
+
+// What the member has done since the process began.
+struct GroupCounts {
+  uint64_t committed = 0;
+  uint64_t aborted = 0;  // commits that never were, and were done again
+  uint64_t refused = 0;  // likewise, because the group had given the partitions to others
+  uint64_t unknown = 0;  // commits whose answer never came
+  uint64_t source_assignments = 0, shard_assignments = 0;
+  uint64_t frames = 0, copies = 0;  // exchange records taken in, copies sent; committed ones
+  ShardCounts shards;
+  Histogram pauses = pause_histogram();  // of shards: from when one was given to the member to when it is served, seconds
 };
 
 class GroupMember {
@@ -80,11 +91,22 @@ class GroupMember {
   Status stop_reading();
   // Whether nothing is left to do: no shard is being restored and the exchange is read to its end.
   bool idle() const;
+  // Called after every cycle, commit or none.
+  void after_each_cycle(std::function<void()> hook) { after_cycle_ = std::move(hook); }
 
   const std::map<uint16_t, std::unique_ptr<GroupShard>>& shards() const { return open_; }
   const GroupSources& sources() const { return sources_; }
-  size_t restoring() const { return restores_.size(); }
   GroupSources& sources() { return sources_; }
+  const GroupRestores& restores() const { return restores_; }
+  size_t suspended() const { return suspended_.size(); }
+  const GroupCounts& counts() const { return counts_; }
+  const rules::Tables& tables() const { return tables_.tables(); }
+  int64_t source_lag(uint32_t input) const;           // records; -1: not known
+  std::map<uint16_t, int64_t> exchange_lags() const;  // likewise, of the member's shards
+  size_t state_budget_bytes() const { return options_.state_bytes; }
+  state::Store::Size store_size() const { return store_.size(); }
+  // Shards of this member that are not served, and for how long, ms.
+  std::map<uint16_t, DurationMs> pauses() const;
 
  private:
   struct Cycle;
@@ -92,8 +114,10 @@ class GroupMember {
   Status resync();
   Status take_over_sources();
   Status take_over_shards();
-  Status open_ready_shards();
-  Status open(uint16_t number);
+  Status go_on_restoring();
+  std::unique_ptr<GroupShard> make_shard(uint16_t number);
+  void serve(std::unique_ptr<GroupShard> shard);
+  void note_pauses();
   Status hold_closed_shards();
   Status hold_sources(bool hold);
   Status poll(Cycle& cycle);
@@ -102,7 +126,6 @@ class GroupMember {
   Status commit(Cycle& cycle);
   connectors::GroupBatch batch_of(Cycle& cycle, std::vector<AlertRecord>& alerts);
   void log_changes(const GroupShard& shard, const state::WriteSet& changes, connectors::GroupBatch& batch) const;
-  Expected<std::vector<connectors::Position>> tables_seen(uint16_t number) const;
   Status write_store(Cycle& cycle, const connectors::GroupCommit& done);
   void trim();
   void say(const std::string& text) const {
@@ -124,8 +147,11 @@ class GroupMember {
   WorkerPool workers_;
   std::map<uint16_t, std::unique_ptr<GroupShard>> open_;       // served
   std::map<uint16_t, std::unique_ptr<GroupShard>> suspended_;  // taken away, and perhaps given back as they are
-  std::map<uint16_t, ShardRestore> restores_;                  // owned, being brought up
+  std::map<uint16_t, TimeMs> paused_since_;                    // owned and not served; steady clock
+  GroupCounts counts_;
+  GroupRestores restores_;
   std::function<void(const GroupReport&)> watcher_;
+  std::function<void()> after_cycle_;
   std::function<void(const std::string&)> log_;
   connectors::RecordBatch records_, frames_;
   bool begun_ = false;    // link_ can commit
@@ -134,7 +160,6 @@ class GroupMember {
   bool sources_held_ = false;
   bool busy_ = false;  // the last cycle had something to commit
   TimeMs last_heartbeat_ = 0, last_trim_ = 0, suspended_at_ = 0;
-  uint64_t commits_ = 0, aborted_ = 0;
   std::map<int32_t, int64_t> committed_;  // positions in the exchange since the last trim
 };
 

@@ -9,6 +9,8 @@
 #include "engine/base/words.h"
 #include "engine/crash_point.h"
 #include "engine/group_member.h"
+#include "engine/group_numbers.h"
+#include "engine/observer.h"
 #include "state/key_codec.h"
 
 namespace tillwatch::engine {
@@ -104,28 +106,35 @@ Status run_group(const Config& config, std::shared_ptr<const rules::CompiledBund
   link_options.shards = options.shards;
   link_options.replication = config.group.replication;
   link_options.tombstones_kept_ms = config.group.tombstones_kept;
-  if (!config.metrics_listen.empty()) {
-    log.warning("mode group serves no metrics yet, so nothing listens at {}; `metrics: off` ends this warning",
-                config.metrics_listen);
-  }
   log.info("connecting to Kafka at {} as {} of group {}", config.kafka.bootstrap, *member, config.kafka.group);
   auto link = connectors::open_kafka_group(link_options);
   if (!link) return std::unexpected(link.error());
 
   GroupMember running(bundle, options, **link, store, system_group_clock());
   running.set_log([&log](const std::string& text) { log.info("{}", text); });
-  uint64_t records = 0, said = 0, dead_letters = 0, commits = 0;
+  Observer observer([&](MetricsSnapshot& snapshot) { gather(running, *bundle, snapshot); });
+  if (Status exposed = observer.expose(config.metrics_listen); !exposed) return exposed;
+  if (!observer.address().empty()) log.info("metrics at http://{}/metrics", observer.address());
+  uint64_t said = 0, dead_letters = 0, assignments = 0;
   running.watch([&](const GroupReport& report) {
-    records += report.records;
     said += report.alerts->size();
     dead_letters += report.dead_letters;
-    commits = report.commits;
+    observer.note({report.alerts, report.records, report.commit});
+  });
+  running.after_each_cycle([&] {
+    if (assignments != running.counts().shard_assignments) {
+      assignments = running.counts().shard_assignments;
+      std::set<uint16_t> shards;
+      for (const auto& [number, lag] : running.exchange_lags()) shards.insert(number);
+      observer.keep_shards(shards);
+    }
+    observer.look();
   });
   log.info("{}, {}, {}, joining", counted(bundle->rules.size(), "rule"), counted(config.shards, "shard"),
            counted(config.workers, "worker"));
   if (Status status = running.run(stop); !status) return status;
-  log.info("stopped: {} read, {} about alerts, {}, {}", counted(records, "record"), counted(said, "message"),
-           counted(dead_letters, "dead letter"), counted(commits, "commit"));
+  log.info("stopped: {} read, {} about alerts, {}, {}", counted(observer.records(), "record"), counted(said, "message"),
+           counted(dead_letters, "dead letter"), counted(running.counts().committed, "commit"));
   return {};
 }
 

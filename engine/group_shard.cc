@@ -95,11 +95,14 @@ Expected<uint64_t> commits_of_note(std::string_view note) {
 std::string shard_note(uint64_t commits) { return fmt::format("{}{}", kNoteFormat, commits); }
 
 GroupShard::GroupShard(const rules::CompiledBundle& bundle, const rules::Tables& tables, const std::vector<FrameRoute>& routes,
-                       Place place, const state::Store& store, size_t budget_bytes)
+                       Place place, const state::Store& store, size_t budget_bytes, ShardCounts& counts)
     : bundle_(bundle),
       routes_(routes),
       place_(place),
       store_(store),
+      counts_(counts),
+      counted_(bundle),
+      now_(bundle),
       shard_(bundle, tables, place.number, &store, budget_bytes),
       watermarks_(bundle, {}),
       judge_(bundle.source.schema, place.number, place.shards),
@@ -115,6 +118,7 @@ Status GroupShard::load() {
   if (Status decoded = decode(committed_); !decoded) return decoded;
   if (Status loaded = shard_.load(); !loaded) return loaded;
   shard_.tick(watermarks_.clocks(), derived_);
+  counted_.read(bundle_, ledger_, shard_);
   return {};
 }
 
@@ -270,6 +274,9 @@ void GroupShard::confirm() {
   committed_clocks_ = watermarks_.clocks();
   ++commits_;
   taken_ = 0;
+  now_.read(bundle_, ledger_, shard_);
+  counts_.add(now_, counted_);
+  std::swap(now_, counted_);
 }
 
 // What was told in vain is told again.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/alert.h"
+#include "engine/engine_numbers.h"
 #include "engine/feed_judge.h"
 #include "engine/group_exchange.h"
 #include "engine/ledger.h"
@@ -38,9 +39,10 @@ class GroupShard {
     uint16_t number = 0;
     uint16_t shards = 1;
   };
-  // All of these outlive the shard; `routes` as frame_routes(). `budget_bytes`: as rules::Shard's.
+  // All of these outlive the shard; `routes` as frame_routes(). `budget_bytes`: as rules::Shard's. To `counts` it adds what it
+  // does, commit by commit.
   GroupShard(const rules::CompiledBundle& bundle, const rules::Tables& tables, const std::vector<FrameRoute>& routes,
-             Place place, const state::Store& store, size_t budget_bytes);
+             Place place, const state::Store& store, size_t budget_bytes, ShardCounts& counts);
 
   // Reads the last commit from the store. Error: corrupt, invalid.
   Status load();
@@ -86,6 +88,8 @@ class GroupShard {
   const std::vector<FrameRoute>& routes_;
   const Place place_;
   const state::Store& store_;
+  ShardCounts& counts_;
+  ShardCounts counted_, now_;  // of this shard: what counts_ has, and a reading
   rules::Shard shard_;
   Watermarks watermarks_;
   Ledger ledger_;

@@ -38,6 +38,7 @@ class GroupSources {
   Intake& intake() { return intake_; }
   const Intake& intake() const { return intake_; }
   const Ledger& ledger() const { return ledger_; }
+  bool owns(uint32_t input) const { return owned_[input].is; }
   // Copies that left an input since the group began.
   uint64_t copies(uint32_t input) const { return owned_[input].copies; }
 

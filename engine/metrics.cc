@@ -13,6 +13,7 @@
 #include <charconv>
 #include <chrono>
 #include <fstream>
+#include <limits>
 #include <span>
 #include <thread>
 
@@ -182,6 +183,32 @@ void rule_errors(const Snapshot& snapshot, Series& series) {
 void commits(const Snapshot& snapshot, Series& series) {
   series.add({"committed"}, static_cast<double>(snapshot.commits_committed));
   series.add({"aborted"}, static_cast<double>(snapshot.commits_aborted));
+  if (!snapshot.group.is) return;
+  series.add({"refused"}, static_cast<double>(snapshot.group.commits_refused));
+  series.add({"unknown"}, static_cast<double>(snapshot.group.commits_unknown));
+}
+
+// Of a group's member; others have no such series.
+template <uint64_t Snapshot::Group::* member>
+void of_group(const Snapshot& snapshot, Series& series) {
+  if (snapshot.group.is) series.add({}, static_cast<double>(snapshot.group.*member));
+}
+
+template <Snapshot::Counts Snapshot::Group::* member>
+void of_group_by_name(const Snapshot& snapshot, Series& series) {
+  for (const auto& [name, count] : snapshot.group.*member) series.add({name}, static_cast<double>(count));
+}
+
+void pauses(const Snapshot& snapshot, Series& series) {
+  if (snapshot.group.is) series.add(snapshot.group.pauses);
+}
+
+// What is not known is not shown. `unit` of the number makes 1 of what is shown.
+template <int64_t Snapshot::GroupShard::* member, int unit>
+void by_shard(const Snapshot& snapshot, Series& series) {
+  for (const auto& each : snapshot.group.of_shards) {
+    if (each.*member >= 0) series.add({std::to_string(each.number)}, static_cast<double>(each.*member) / unit);
+  }
 }
 
 void rule_reloads(const Snapshot& snapshot, Series& series) {
@@ -217,6 +244,8 @@ constexpr MetricType kGauge = MetricType::Gauge;
 constexpr MetricType kHistogram = MetricType::Histogram;
 using P = Snapshot::Partition;
 using R = Snapshot::Route;
+using G = Snapshot::Group;
+using S = Snapshot::GroupShard;
 
 constexpr Family kFamilies[] = {
     {"tillwatch_records_read_total",
@@ -304,7 +333,11 @@ constexpr Family kFamilies[] = {
      {},
      "Time from the arrival of the deciding record to the commit of its alert.",
      as_histogram<&Snapshot::alert_latency_seconds>},
-    {"tillwatch_commits_total", kCounter, {"outcome"}, "Commits; outcome is committed or aborted.", commits},
+    {"tillwatch_commits_total",
+     kCounter,
+     {"outcome"},
+     "Commits; outcome is committed, aborted, and in a group refused (others own the partitions) or unknown (no answer).",
+     commits},
     {"tillwatch_rule_reloads_total", kCounter, {"outcome"}, "Changed rules; outcome is accepted or refused.", rule_reloads},
     {"tillwatch_rules_refused",
      kGauge,
@@ -338,6 +371,74 @@ constexpr Family kFamilies[] = {
      "Records between the committed position and the end of a partition.",
      lag,
      false},
+    {"tillwatch_group_shards",
+     kGauge,
+     {"state"},
+     "Shards of a group's member; state is served, restoring, or kept (given to others, still in memory).",
+     of_group_by_name<&G::shards>},
+    {"tillwatch_group_source_partitions",
+     kGauge,
+     {},
+     "Source partitions that a group's member reads.",
+     of_group<&G::source_partitions>},
+    {"tillwatch_group_assignments_total",
+     kCounter,
+     {"of"},
+     "Times that a group's member was given partitions anew; of is sources or shards.",
+     of_group_by_name<&G::assignments>},
+    {"tillwatch_exchange_lag_records",
+     kGauge,
+     {"shard"},
+     "Records of the exchange that wait for a shard.",
+     by_shard<&S::exchange_lag, 1>,
+     false},
+    {"tillwatch_exchange_frames_total",
+     kCounter,
+     {},
+     "Records of the exchange that a group's member has taken in.",
+     of_group<&G::frames_taken>},
+    {"tillwatch_exchange_copies_total",
+     kCounter,
+     {},
+     "Copies of events that a group's member has sent through the exchange.",
+     of_group<&G::copies_sent>},
+    {"tillwatch_restore_records_total",
+     kCounter,
+     {},
+     "Changelog records read to bring shards up.",
+     of_group<&G::restored_records>},
+    {"tillwatch_restore_bytes_total",
+     kCounter,
+     {},
+     "Bytes of changelog read to bring shards up.",
+     of_group<&G::restored_bytes>},
+    {"tillwatch_restore_records_left",
+     kGauge,
+     {"shard"},
+     "Changelog offsets a shard that is brought up has still to read; compaction leaves fewer records.",
+     by_shard<&S::records_left, 1>},
+    {"tillwatch_restore_bytes_left",
+     kGauge,
+     {"shard"},
+     "The same in bytes, by what was read so far.",
+     by_shard<&S::bytes_left, 1>},
+    {"tillwatch_restore_seconds_left",
+     kGauge,
+     {"shard"},
+     "How long that takes at the pace so far.",
+     by_shard<&S::ms_left, kSecond>,
+     false},
+    {"tillwatch_shard_paused_seconds",
+     kGauge,
+     {"shard"},
+     "How long a shard of this member has not been served so far; 0 when it is.",
+     by_shard<&S::paused_ms, kSecond>,
+     false},
+    {"tillwatch_shard_pause_seconds",
+     kHistogram,
+     {},
+     "Time from when a shard was given to a member to when it was served.",
+     pauses},
     {"tillwatch_build_info", kGauge, {"version"}, "Always 1; the version is in its label.", nullptr},
 };
 
@@ -394,32 +495,6 @@ std::string_view type_name(MetricType type) {
 }
 
 }  // namespace
-
-void Histogram::observe(double value, uint64_t times) {
-  const auto bucket = std::ranges::lower_bound(bounds_, value) - bounds_.begin();
-  counts_[static_cast<size_t>(bucket)] += times;
-  sum_ += value * static_cast<double>(times);
-}
-
-void Histogram::add(const Histogram& other) {
-  TILLWATCH_CHECK(bounds_ == other.bounds_);
-  for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
-  sum_ += other.sum_;
-}
-
-uint64_t Histogram::count() const {
-  uint64_t count = 0;
-  for (const uint64_t each : counts_) count += each;
-  return count;
-}
-
-Histogram commit_seconds_histogram() {
-  return Histogram({0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10});
-}
-Histogram batch_records_histogram() {
-  return Histogram({1, 10, 50, 100, 500, 1000, 2000, 5000, 10'000, 20'000, 50'000, 100'000});
-}
-Histogram alert_latency_histogram() { return Histogram({0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300}); }
 
 void Scoreboard::publish(MetricsSnapshot snapshot) {
   auto published = std::make_shared<const MetricsSnapshot>(std::move(snapshot));

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -15,32 +14,9 @@
 
 #include "engine/base/status.h"
 #include "engine/base/time.h"
+#include "engine/histogram.h"
 
 namespace tillwatch::engine {
-
-// Counts of values by size. Copy it, add up those of several threads.
-class Histogram {
- public:
-  // Upper bounds, inclusive, ascending.
-  explicit Histogram(std::vector<double> bounds) : bounds_(std::move(bounds)), counts_(bounds_.size() + 1) {}
-
-  void observe(double value, uint64_t times = 1);
-  void add(const Histogram& other);  // with the same bounds
-
-  const std::vector<double>& bounds() const { return bounds_; }
-  const std::vector<uint64_t>& counts() const { return counts_; }  // per bucket, not cumulative; the last has no bound
-  uint64_t count() const;
-  double sum() const { return sum_; }
-
- private:
-  std::vector<double> bounds_;
-  std::vector<uint64_t> counts_;
-  double sum_ = 0;
-};
-
-Histogram commit_seconds_histogram();  // 1 ms to 10 s
-Histogram batch_records_histogram();   // 1 to 100,000
-Histogram alert_latency_histogram();   // 10 ms to 5 min
 
 // Sums of everything at a commit. Names are those of the schema and the rules: never a card, phone, merchant or transaction.
 struct MetricsSnapshot {
@@ -81,6 +57,25 @@ struct MetricsSnapshot {
     uint64_t obligations = 0;
   };
 
+  // Of a shard of a group's member.
+  struct GroupShard {
+    uint16_t number = 0;
+    int64_t exchange_lag = -1;                                 // records; -1: not known
+    int64_t paused_ms = 0;                                     // owned and not served, for so long
+    int64_t records_left = -1, bytes_left = -1, ms_left = -1;  // of a restore; -1: not known
+  };
+  struct Group {
+    bool is = false;     // whether this is a group's member
+    Counts shards;       // by state: served, restoring, kept
+    Counts assignments;  // by what was given out: sources, shards
+    uint64_t source_partitions = 0;
+    uint64_t frames_taken = 0, copies_sent = 0;
+    uint64_t restored_records = 0, restored_bytes = 0;
+    uint64_t commits_refused = 0, commits_unknown = 0;
+    std::vector<GroupShard> of_shards;
+    Histogram pauses = pause_histogram();
+  };
+
   std::vector<Partition> partitions;
   std::vector<Stream> streams;
   std::vector<Route> routes;
@@ -95,6 +90,7 @@ struct MetricsSnapshot {
   Histogram alert_latency_seconds = alert_latency_histogram();
   uint64_t state_keys = 0;
   uint64_t state_hot_keys = 0, state_budget_bytes = 0, state_evictions = 0, state_loads = 0;
+  Group group;
   Counts state_bytes;  // by kind: hot, index, tables, disk, store_memory
 };
 

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "engine/commands.h"
-#include "engine/metrics.h"
+#include "engine/engine_numbers.h"
 
 namespace tillwatch::engine {
 namespace {
@@ -21,6 +21,7 @@ struct Observer::Numbers {
   std::map<std::string, Severities> alerts;                       // by rule, severity
   std::map<std::string, std::map<uint16_t, int64_t>> open_money;  // by rule, currency
   struct Open {
+    uint16_t shard = 0;
     std::string severity;
     uint16_t currency = 0;
     int64_t money_minor = 0;
@@ -29,12 +30,11 @@ struct Observer::Numbers {
   Histogram commit_seconds = commit_seconds_histogram();
   Histogram batch_records = batch_records_histogram();
   Histogram alert_latency = alert_latency_histogram();
-  uint64_t committed = 0, aborted = 0;
+  uint64_t committed = 0;
   std::chrono::steady_clock::time_point published;
 };
 
-Observer::Observer(const Runner& runner, std::shared_ptr<const rules::CompiledBundle> bundle)
-    : runner_(runner), bundle_(std::move(bundle)), numbers_(std::make_unique<Numbers>()) {}
+Observer::Observer(Gather gather) : gather_(std::move(gather)), numbers_(std::make_unique<Numbers>()) {}
 Observer::~Observer() = default;
 
 Status Observer::expose(const std::string& listen) {
@@ -46,8 +46,8 @@ Status Observer::expose(const std::string& listen) {
   return {};
 }
 
-void Observer::note(const CommitReport& report) {
-  records_ += report.records;
+void Observer::note(const Committed& commit) {
+  records_ += commit.records;
   const auto now = std::chrono::steady_clock::now();
   const bool first = rate_at_ == std::chrono::steady_clock::time_point{};
   const double passed = first ? 0 : seconds(now - rate_at_);
@@ -58,23 +58,43 @@ void Observer::note(const CommitReport& report) {
   }
   Numbers& numbers = *numbers_;
   ++numbers.committed;
-  numbers.aborted = report.aborted;
-  numbers.commit_seconds.observe(seconds(report.commit));
-  if (report.records > 0) numbers.batch_records.observe(static_cast<double>(report.records));
+  numbers.commit_seconds.observe(seconds(commit.took));
+  if (commit.records > 0) numbers.batch_records.observe(static_cast<double>(commit.records));
   const TimeMs wall = wall_clock_ms();
-  for (const AlertRecord& alert : report.outcome->alerts) {
+  for (const AlertRecord& alert : *commit.alerts) {
     if (alert.arrived_at > 0)
       numbers.alert_latency.observe(static_cast<double>(std::max<TimeMs>(0, wall - alert.arrived_at)) / 1000);
   }
-  count_alerts(*report.outcome);
-  if (!numbers.server || now - numbers.published < kPublishEvery) return;
-  numbers.published = now;
+  count_alerts(*commit.alerts);
+  look();
+}
+
+void Observer::look() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!numbers_->server || now - numbers_->published < kPublishEvery) return;
+  numbers_->published = now;
   publish();
 }
 
-void Observer::count_alerts(const Outcome& outcome) {
+void Observer::keep_shards(const std::set<uint16_t>& shards) {
   Numbers& numbers = *numbers_;
-  for (const AlertRecord& alert : outcome.alerts) {
+  for (auto& [rule, open] : numbers.open) {
+    for (auto each = open.begin(); each != open.end();) {
+      const Numbers::Open& alert = each->second;
+      if (shards.contains(alert.shard)) {
+        ++each;
+        continue;
+      }
+      --numbers.alerts[rule][alert.severity].open;
+      numbers.open_money[rule][alert.currency] -= alert.money_minor;
+      each = open.erase(each);
+    }
+  }
+}
+
+void Observer::count_alerts(const std::vector<AlertRecord>& alerts) {
+  Numbers& numbers = *numbers_;
+  for (const AlertRecord& alert : alerts) {
     auto& open = numbers.open[alert.rule];
     auto& severities = numbers.alerts[alert.rule];
     const auto change = [&](const std::string& severity, const std::string& status) {
@@ -96,7 +116,7 @@ void Observer::count_alerts(const Outcome& outcome) {
       open.erase(before);
     }
     if (alert.status != "firing" && alert.status != "updated") continue;
-    open[alert.id] = {alert.severity, alert.currency, alert.money_minor};
+    open[alert.id] = {alert.shard, alert.severity, alert.currency, alert.money_minor};
     ++severities[alert.severity].open;
     money[alert.currency] += alert.money_minor;
   }
@@ -104,86 +124,48 @@ void Observer::count_alerts(const Outcome& outcome) {
 
 void Observer::publish() {
   Numbers& numbers = *numbers_;
-  const Pipeline& pipeline = runner_.pipeline();
-  const rules::Schema& schema = bundle_->source.schema;
   MetricsSnapshot snapshot;
-  std::map<std::string, uint64_t> late;
-  for (const auto& [name, ledger] : pipeline.ledger().partitions) {
-    const size_t slash = name.rfind('/');
-    MetricsSnapshot::Partition partition;
-    partition.topic = name.substr(0, slash);
-    partition.number = std::stoi(name.substr(slash + 1));
-    partition.read = ledger.read;
-    partition.unwanted = ledger.unwanted;
-    partition.taken = ledger.taken;
-    partition.unknown_values = ledger.unknown_values;
-    partition.lag = runner_.lag(partition.topic, partition.number);
-    for (int fault = 1; fault < kDecodeFaults; ++fault) {
-      const uint64_t dead = ledger.dead[static_cast<size_t>(fault)];
-      if (dead > 0) partition.dead_lettered.emplace_back(tillwatch::engine::name(static_cast<DecodeFault>(fault)), dead);
-    }
-    late[partition.topic] += ledger.late;
-    snapshot.partitions.push_back(std::move(partition));
-  }
-  const std::vector<TimeMs>& clocks = pipeline.watermarks().plain();
-  for (size_t i = 0; i < schema.streams.size(); ++i) {
-    if (schema.streams[i].origin == rules::Stream::Origin::view) continue;
-    const TimeMs clock = clocks[i] >= kAfterAllTime ? kBeforeAllTime : clocks[i];
-    snapshot.streams.push_back({schema.streams[i].name, late[schema.streams[i].topic], clock});
-  }
-  for (const auto& [name, route] : pipeline.ledger().routes) {
-    snapshot.routes.push_back({name, route.copies, route.used, route.repeated, route.late});
-  }
-  for (size_t i = 0; i < bundle_->rules.size(); ++i) {
-    const rules::CompiledRule& compiled = *bundle_->rules[i];
-    MetricsSnapshot::Rule rule;
-    rule.name = compiled.name;
-    rules::RuleCounts counts;
-    for (const auto& shard : pipeline.shards()) {
-      const rules::RuleCounts& one = shard->machine().counts(static_cast<int>(i));
-      counts.triggers += one.triggers;
-      counts.divide_by_zero += one.divide_by_zero;
-      counts.overflow += one.overflow;
-      counts.currency_mismatch += one.currency_mismatch;
-      rule.obligations += static_cast<uint64_t>(shard->obligations()[i]);
-    }
-    rule.triggers = counts.triggers;
-    rule.errors = {{"divide_by_zero", counts.divide_by_zero},
-                   {"overflow", counts.overflow},
-                   {"currency_mismatch", counts.currency_mismatch}};
-    const TimeMs clock = pipeline.watermarks().clocks()[static_cast<size_t>(compiled.clock)];
-    rule.clock = clock >= kAfterAllTime ? kBeforeAllTime : clock;
-    for (const auto& [severity, alerts] : numbers.alerts[compiled.name]) rule.alerts.push_back(alerts);
-    for (const auto& [currency, minor] : numbers.open_money[compiled.name]) rule.open_money.push_back({currency, minor});
-    snapshot.rules.push_back(std::move(rule));
-  }
-  for (const Feed& feed : pipeline.feeds()) {
-    if (feed.dark) snapshot.obligations_held.emplace_back(feed.name, feed.waiting);
+  gather_(snapshot);
+  for (MetricsSnapshot::Rule& rule : snapshot.rules) {
+    for (const auto& [severity, alerts] : numbers.alerts[rule.name]) rule.alerts.push_back(alerts);
+    for (const auto& [currency, minor] : numbers.open_money[rule.name]) rule.open_money.push_back({currency, minor});
   }
   snapshot.reloads_accepted = reloads_.first;
   snapshot.reloads_refused = reloads_.second;
-  snapshot.rules_refused = pipeline.history().refusal_stands() ? 1 : 0;
   snapshot.commits_committed = numbers.committed;
-  snapshot.commits_aborted = numbers.aborted;
   snapshot.commit_seconds = numbers.commit_seconds;
   snapshot.batch_records = numbers.batch_records;
   snapshot.alert_latency_seconds = numbers.alert_latency;
-  rules::Shard::Memory memory;
-  for (const auto& shard : pipeline.shards()) {
-    snapshot.state_keys += shard->keys();
-    memory += shard->memory();
-  }
-  snapshot.state_hot_keys = memory.hot_keys;
-  snapshot.state_evictions = memory.evictions;
-  snapshot.state_loads = memory.loads;
-  snapshot.state_budget_bytes = pipeline.state_budget_bytes();
-  const state::Store::Size size = runner_.store_size();
-  snapshot.state_bytes = {{"hot", memory.state_bytes},
-                          {"index", memory.index_bytes},
-                          {"tables", pipeline.tables().bytes()},
-                          {"disk", size.disk},
-                          {"store_memory", size.memory}};
   numbers.scoreboard.publish(std::move(snapshot));
+}
+
+void gather(const Runner& runner, MetricsSnapshot& snapshot) {
+  const Pipeline& pipeline = runner.pipeline();
+  const rules::CompiledBundle& bundle = pipeline.bundle();
+  EngineNumbers numbers(bundle, snapshot);
+  for (const auto& [name, ledger] : pipeline.ledger().partitions) {
+    const size_t slash = name.rfind('/');
+    numbers.add_partition(name, ledger, runner.lag(name.substr(0, slash), std::stoi(name.substr(slash + 1))));
+  }
+  numbers.add_clocks(pipeline.watermarks());
+  ShardCounts counts(bundle), of_shard(bundle);
+  const ShardCounts nothing(bundle);
+  for (const auto& shard : pipeline.shards()) {
+    numbers.add_state(*shard);
+    of_shard.read(bundle, {}, *shard);
+    counts.add(of_shard, nothing);
+  }
+  for (size_t i = 0; i < counts.routes.size(); ++i) {
+    counts.routes[i] = pipeline.ledger().routes.at(bundle.subscriptions[i].name);
+  }
+  numbers.set_counts(counts);
+  for (const Feed& feed : pipeline.feeds()) {
+    if (feed.dark) snapshot.obligations_held.emplace_back(feed.name, feed.waiting);
+  }
+  snapshot.rules_refused = pipeline.history().refusal_stands() ? 1 : 0;
+  snapshot.commits_aborted = runner.aborted();
+  numbers.set_bytes(pipeline.tables().bytes(), pipeline.state_budget_bytes(), runner.store_size());
+  numbers.finish();
 }
 
 }  // namespace tillwatch::engine

@@ -94,7 +94,6 @@ Status RuleReload::reload() {
   running_ = next;
   ++accepted_;
   if (log_) log_(fmt::format("rules reloaded: {}\n{}", counted(next->rules.size(), "rule"), plan.text()));
-  if (taken_) taken_(next);
   return {};
 }
 

@@ -24,8 +24,6 @@ class RuleReload {
 
   using Log = std::function<void(const std::string&)>;
   void set_log(Log log) { log_ = std::move(log); }
-  using Taken = std::function<void(std::shared_ptr<const rules::CompiledBundle>)>;
-  void on_taken(Taken taken) { taken_ = std::move(taken); }
 
   // On the runner's thread, between batches. `asked`: look now and reload even if the files seem the same (SIGHUP). Error: the
   // runner's, of the reload itself.
@@ -43,7 +41,6 @@ class RuleReload {
   Runner& runner_;
   std::shared_ptr<const rules::CompiledBundle> running_;
   Log log_;
-  Taken taken_;
   std::string seen_, settling_;  // fingerprints: of what was judged last, and of a change that may still be being written
   std::chrono::steady_clock::time_point looked_;
   uint64_t accepted_ = 0, rejected_ = 0;

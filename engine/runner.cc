@@ -359,7 +359,7 @@ Status Runner::commit(size_t records, TimeMs oldest_arrival, std::chrono::nanose
   pipeline_->confirm();
   last_commit_ = Clock::now();
   warn_of_memory();
-  if (watcher_) watcher_({&outcome, number_, records, process, last_commit_ - began, aborted_, oldest_arrival});
+  if (watcher_) watcher_({&outcome, number_, records, process, last_commit_ - began, oldest_arrival});
   return {};
 }
 

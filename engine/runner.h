@@ -37,7 +37,6 @@ struct CommitReport {
   uint64_t number = 0;
   size_t records = 0;
   std::chrono::nanoseconds process{}, commit{};
-  uint64_t aborted = 0;       // commits so far
   TimeMs oldest_arrival = 0;  // of the records of the batch
 };
 
@@ -69,6 +68,7 @@ class Runner {
 
   const Pipeline& pipeline() const { return *pipeline_; }
   uint64_t commits() const { return number_; }
+  uint64_t aborted() const { return aborted_; }  // commits, so far
   // Records behind the end of a partition; -1: not known. Same thread as run().
   int64_t lag(const std::string& topic, int32_t partition) const;
   state::Store::Size store_size() const { return store_.size(); }

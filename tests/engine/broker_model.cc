@@ -378,6 +378,7 @@ Expected<connectors::GroupCommit> ModelLink::commit(const connectors::GroupBatch
   const auto transaction = broker_.open_transaction(member_, epoch_);
   const auto refuse = [&] {
     broker_.decide(transaction, false);
+    done.refused = true;
     return done;
   };
   const size_t half = batch.records.size() / 2;

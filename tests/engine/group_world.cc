@@ -178,7 +178,7 @@ bool GroupWorld::drain() {
       const size_t before = size();
       step(member, name);
       now_ += 1;
-      moved = moved || size() != before || !member.member || member.member->restoring() > 0;
+      moved = moved || size() != before || !member.member || !member.member->restores().empty();
     }
     still = moved ? 0 : still + 1;
     if (still > 5) return true;

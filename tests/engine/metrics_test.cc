@@ -50,6 +50,19 @@ MetricsSnapshot full_snapshot() {
   snapshot.state_evictions = 17;
   snapshot.state_loads = 7;
   snapshot.state_bytes = {{"hot", 15}, {"disk", 16}};
+  snapshot.group = {.is = true,
+                    .shards = {{"served", 5}, {"restoring", 1}},
+                    .assignments = {{"sources", 2}, {"shards", 3}},
+                    .source_partitions = 4,
+                    .frames_taken = 21,
+                    .copies_sent = 22,
+                    .restored_records = 23,
+                    .restored_bytes = 24,
+                    .commits_refused = 25,
+                    .commits_unknown = 26,
+                    .of_shards = {{.number = 7, .exchange_lag = 27, .paused_ms = 0},
+                                  {.number = 8, .paused_ms = 1500, .records_left = 28, .bytes_left = 29, .ms_left = 2500}}};
+  snapshot.group.pauses.observe(0.2);
   return snapshot;
 }
 
@@ -106,11 +119,29 @@ TEST_F(MetricsTest, EverySeries) {
            "tillwatch_state_loads_total 7",
            R"(tillwatch_state_bytes{kind="hot"} 15)",
            "tillwatch_process_resident_bytes ",
+           R"(tillwatch_commits_total{outcome="refused"} 25)",
+           R"(tillwatch_commits_total{outcome="unknown"} 26)",
+           R"(tillwatch_group_shards{state="served"} 5)",
+           "tillwatch_group_source_partitions 4",
+           R"(tillwatch_group_assignments_total{of="shards"} 3)",
+           R"(tillwatch_exchange_lag_records{shard="7"} 27)",
+           "tillwatch_exchange_frames_total 21",
+           "tillwatch_exchange_copies_total 22",
+           "tillwatch_restore_records_total 23",
+           "tillwatch_restore_bytes_total 24",
+           R"(tillwatch_restore_records_left{shard="8"} 28)",
+           R"(tillwatch_restore_bytes_left{shard="8"} 29)",
+           R"(tillwatch_restore_seconds_left{shard="8"} 2.5)",
+           R"(tillwatch_shard_paused_seconds{shard="7"} 0)",
+           R"(tillwatch_shard_paused_seconds{shard="8"} 1.5)",
+           R"(tillwatch_shard_pause_seconds_bucket{le="0.1"} 0)",
+           R"(tillwatch_shard_pause_seconds_bucket{le="0.5"} 1)",
            R"(tillwatch_consumer_lag_records{topic="pos.transactions",partition="3"} 42)",
            R"(tillwatch_build_info{version="1.2.3"} 1)",
        }) {
     EXPECT_THAT(text, HasSubstr(line));
   }
+  EXPECT_THAT(text, Not(HasSubstr(R"(tillwatch_exchange_lag_records{shard="8"})"))) << "an unknown lag is not 0";
 }
 
 TEST_F(MetricsTest, TheLastSnapshotIsShown) {
