@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <thread>
 
 namespace tillwatch::connectors::kafka {
@@ -66,8 +67,11 @@ Status create(const Client& client, const InternalTopic& topic, const Deadline& 
   return std::unexpected(failed(client, doing, code, said != nullptr ? said : rd_kafka_err2str(code)));
 }
 
-Expected<std::map<std::string, std::string>> settings_of(const Client& client, const std::string& topic,
-                                                         const Deadline& deadline) {
+using TopicSettings = std::map<std::string, std::string>;
+
+// Nothing: the broker that was asked does not know the topic.
+Expected<std::optional<TopicSettings>> ask_for_settings(const Client& client, const std::string& topic,
+                                                        const Deadline& deadline) {
   const std::unique_ptr<rd_kafka_ConfigResource_t, ResourceDeleter> asked(
       rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
   const QueuePtr queue = queue_of(client);
@@ -83,14 +87,28 @@ Expected<std::map<std::string, std::string>> settings_of(const Client& client, c
   const rd_kafka_ConfigResource_t** results =
       rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
   const rd_kafka_resp_err_t code = count == 1 ? rd_kafka_ConfigResource_error(results[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
+  if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return std::nullopt;
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(failed(client, doing, code, rd_kafka_err2str(code)));
-  std::map<std::string, std::string> settings;
+  TopicSettings settings;
   const rd_kafka_ConfigEntry_t** entries = rd_kafka_ConfigResource_configs(results[0], &count);
   for (size_t i = 0; i < count; ++i) {
     const char* value = rd_kafka_ConfigEntry_value(entries[i]);
     settings[rd_kafka_ConfigEntry_name(entries[i])] = value == nullptr ? "" : value;
   }
   return settings;
+}
+
+// Of a topic just made: any broker may be asked, and they learn of it one after another.
+Expected<TopicSettings> settings_of(const Client& client, const std::string& topic, const Deadline& deadline) {
+  while (true) {
+    const Expected<std::optional<TopicSettings>> settings = ask_for_settings(client, topic, deadline);
+    if (!settings) return std::unexpected(settings.error());
+    if (settings->has_value()) return **settings;
+    if (deadline.passed()) {
+      return std::unexpected(client.no_answer(fmt::format("reading the settings of topic '{}', which is not known there", topic)));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(kAskAgainMs));
+  }
 }
 
 }  // namespace
