@@ -44,9 +44,7 @@ bool is_out_of_date(rd_kafka_resp_err_t code) {
 }  // namespace
 
 Status KafkaTransaction::start(const Deadline& deadline) {
-  usable_ = false;
-  topics_.clear();
-  producer_.reset();
+  drop_producer();
   transaction_ends_.reset();
   auto on_delivery = [this](const rd_kafka_message_t& message) { note_delivery(message); };
   auto producer = Client::create(Client::Kind::producer, options_, {.rebalance = {}, .delivery = on_delivery});
@@ -71,8 +69,15 @@ Expected<CommitOutcome> KafkaTransaction::commit(const std::vector<OutputRecord>
   transaction_ends_.reset();
   if (step) return CommitOutcome::committed;
   if (step.error().abort) return abort(step.error().error);
-  usable_ = false;
+  drop_producer();
   return std::unexpected(step.error().error);
+}
+
+// At once: librdkafka 2.0 aborts the process when the answer to a commit comes after rd_kafka_commit_transaction() has given it up.
+void KafkaTransaction::drop_producer() {
+  usable_ = false;
+  topics_.clear();
+  producer_.reset();
 }
 
 KafkaTransaction::Step KafkaTransaction::run(const std::vector<OutputRecord>& records,
@@ -161,7 +166,7 @@ Expected<CommitOutcome> KafkaTransaction::abort(const Error& because) {
   const Step step = attempt("aborting", deadline,
                             [this](int timeout_ms) { return rd_kafka_abort_transaction(producer_->handle(), timeout_ms); });
   if (!step) {
-    usable_ = false;
+    drop_producer();
     return std::unexpected(because.kind == ErrorKind::unavailable ? step.error().error : because);
   }
   // The last delivery reports came with the abort, and say more than what the library made of them.

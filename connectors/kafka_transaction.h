@@ -48,6 +48,7 @@ class KafkaTransaction {
     size_t bytes = 0;
   };
 
+  void drop_producer();
   Step run(const std::vector<OutputRecord>& records, const std::vector<Positions>& positions);
   // Learns the topics that are new to this producer. Error: invalid where one does not exist.
   Status learn_topics(const std::vector<OutputRecord>& records);
@@ -66,7 +67,7 @@ class KafkaTransaction {
   void note_delivery(const rd_kafka_message_t& message);
 
   const KafkaOptions options_;
-  std::unique_ptr<Client> producer_;          // none before start()
+  std::unique_ptr<Client> producer_;          // none before start(), and none after a commit whose outcome is not known
   std::map<std::string, TopicPtr> topics_;    // of producer_; while a handle is held the library keeps the topic's leaders
   bool usable_ = false;                       // false until start() has succeeded (again)
   std::optional<Deadline> transaction_ends_;  // when the broker may give up the open transaction

@@ -1,5 +1,6 @@
 // Preloaded into a member: its wall clock is wrong by what a file says, and jumps when the file changes. Monotonic time is the
-// kernel's. libfaketime would not do: it shifts timespec_get() and not cnd_timedwait(), by which librdkafka would wait for hours.
+// kernel's. libfaketime would not do: it shifts timespec_get() and not cnd_timedwait(), so that librdkafka would wait for hours, or
+// not at all, which no jump of a real clock does.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,10 +49,27 @@ time_t time(time_t *also) {
   return now.tv_sec;
 }
 
+int timespec_get(struct timespec *now, int base) {
+  if (base != TIME_UTC || clock_gettime(CLOCK_REALTIME, now) != 0) return 0;
+  return base;
+}
+
 // Who computes a moment with the calls above waits for it on the kernel's clock. A jump while it waits changes nothing.
+static struct timespec real(const struct timespec *until) {
+  struct timespec moment = *until;
+  moment.tv_sec -= *shift_s;
+  return moment;
+}
+
 int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex,
                            const struct timespec *restrict until) {
-  struct timespec real = *until;
-  real.tv_sec -= *shift_s;
-  return pthread_cond_clockwait(condition, mutex, CLOCK_REALTIME, &real);
+  const struct timespec moment = real(until);
+  return pthread_cond_clockwait(condition, mutex, CLOCK_REALTIME, &moment);
+}
+
+int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex, const struct timespec *restrict until) {
+  static int (*next)(cnd_t *, mtx_t *, const struct timespec *);
+  if (next == NULL) *(void **)&next = dlsym(RTLD_NEXT, "cnd_timedwait");
+  const struct timespec moment = real(until);
+  return next(condition, mutex, &moment);
 }

@@ -107,6 +107,9 @@ class Member:
             except OSError:
                 pass
 
+    def disk_is_full(self):
+        return (self.disk / "filler").exists()
+
     def free_disk(self):
         (self.disk / "filler").unlink(missing_ok=True)
 

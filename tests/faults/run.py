@@ -15,6 +15,7 @@ TICK_S = 0.05
 START_S = 60
 DRAIN_S = 150  # after the last fault; a commit under way may use up its time-outs first
 END_S = 40
+AGAIN_S = 0.5  # until a member that could not start is started again
 SAID_LINES = 12
 
 
@@ -181,6 +182,10 @@ class Run:
                 self.note(f"{member.name} died at {member.die_at}")
                 self.injected.append(("die-at-step", self.lag() > 0 if not self.brokers.down else True))
                 member.start()
+            elif member.disk_is_full() and " joining" not in member.said() and "going on after" not in member.said():
+                self.note(f"{member.name} cannot start on a full disk, exit code {code}: {member.said().splitlines()[-1:]}")
+                member.kill()
+                self.later(AGAIN_S, lambda member=member: self.start_again(member))
             else:
                 self.fail(f"{member.name} ended by itself, exit code {code}:\n{self.last_words(member)}")
                 member.start()
