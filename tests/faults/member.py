@@ -47,6 +47,7 @@ class Member:
 
     def start(self, die_at=None):
         self.lives += 1
+        self.on_full_disk = self.disk_is_full()
         self.wanted, self.leaving, self.die_at = True, False, die_at
         config = self.folder / f"{self.lives}.yaml"
         config.write_text(CONFIG.format(

@@ -182,7 +182,7 @@ class Run:
                 self.note(f"{member.name} died at {member.die_at}")
                 self.injected.append(("die-at-step", self.lag() > 0 if not self.brokers.down else True))
                 member.start()
-            elif member.disk_is_full() and " joining" not in member.said() and "going on after" not in member.said():
+            elif member.on_full_disk and " joining" not in member.said() and "going on after" not in member.said():
                 self.note(f"{member.name} cannot start on a full disk, exit code {code}: {member.said().splitlines()[-1:]}")
                 member.kill()
                 self.later(AGAIN_S, lambda member=member: self.start_again(member))
