@@ -10,17 +10,17 @@ SESSION_S = 6.0  # the least that a configuration may say
 
 # Kind of fault: how often it is drawn, how many of it a run can have, and what it needs.
 KINDS = {
-    "kill": (4, 6, ()),
-    "die-at-step": (4, 4, ()),
-    "zombie": (2, 1, ()),
-    "join": (2, 1, ("group",)),
+    "kill": (4, 5, ()),
+    "die-at-step": (4, 5, ()),
+    "zombie": (2, 2, ()),
+    "join": (2, 2, ("group",)),
     "leave": (2, 2, ("group", "several")),
     "broker-kill": (2, 2, ()),
     "broker-restart": (1, 1, ()),
-    "coordinator-move": (4, 2, ("three brokers",)),
+    "coordinator-move": (4, 3, ("three brokers",)),
     "network-cut": (3, 3, ()),
     "disk-full": (2, 2, ("tmpfs",)),
-    "store-deleted": (2, 2, ("group",)),
+    "store-deleted": (2, 3, ("group",)),
     "clock-jump": (2, 3, ()),
 }
 MEMBERS = ("a", "b", "c")
@@ -93,7 +93,7 @@ def make_plan(seed, lacking=(), only=()):
     met = {mode} | ({"several"} if len(members) > 1 else set()) | ({"three brokers"} if brokers == 3 else set()) | {"tmpfs"}
     met -= set(lacking)
     kinds = [kind for kind, (_, _, needs) in KINDS.items() if met.issuperset(needs) and (not only or kind in only)]
-    faults, at_s, joiners, most = [], 0.0, list(JOINERS), draw.randint(5, 9)
+    faults, at_s, joiners, most = [], 0.0, list(JOINERS), draw.randint(7, 12)
     while kinds and len(faults) < most:
         kind = draw.choices(kinds, [KINDS[each][0] for each in kinds])[0]
         at_s += draw.uniform(0, 1.5)
