@@ -444,9 +444,11 @@ void KafkaSource::note_error(const rd_kafka_message_t& message) {
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR__NO_OFFSET: {
       const InputsOfTopic& inputs = inputs_of(message.rkt);
-      const bool known = static_cast<size_t>(message.partition) < inputs.size();
-      if (known && !inputs_[inputs[static_cast<size_t>(message.partition)]].placed) return;  // seek() will decide
+      if (static_cast<size_t>(message.partition) >= inputs.size()) return;
+      Input& input = inputs_[inputs[static_cast<size_t>(message.partition)]];
+      if (!input.placed) return;  // seek() will decide
       failure_ = out_of_range(message);
+      input.placed = false;  // the library reads it no more until it is moved
       return;
     }
     case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
@@ -476,6 +478,10 @@ Error KafkaSource::out_of_range(const rd_kafka_message_t& message) const {
   rd_kafka_query_watermark_offsets(client_->handle(), topic.c_str(), message.partition, &low, &high, kAskLeadersMs);
   const uint32_t index = index_.at({topic, message.partition});
   const std::string where = topic + "-" + std::to_string(message.partition);
+  // A fetch from before the last seek(), behind which the records were trimmed since. Or nobody answers.
+  if (low < 0 || (low <= inputs_[index].next_offset && inputs_[index].next_offset <= high)) {
+    return {ErrorKind::unavailable, "kafka: reading " + where + " stopped at a position that is no longer ours"};
+  }
   return {ErrorKind::invalid,
           "kafka: group '" + options_.group + "' stands at offset " + std::to_string(inputs_[index].next_offset) + " of " +
               where + ", but the broker keeps only offsets " + std::to_string(low) + " to " + std::to_string(high) +
