@@ -175,7 +175,7 @@ class Run:
             if not member.wanted or member.runs():
                 continue
             code = member.process.returncode
-            if member.leaving and code == 0:
+            if member.leaving and (code == 0 or (code == -signal.SIGTERM and not member.said())):  # or told before it listens
                 member.wanted = False
                 self.note(f"{member.name} has left")
             elif member.die_at and code == -signal.SIGKILL:
