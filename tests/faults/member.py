@@ -5,6 +5,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import time
 
 from plan import SESSION_S
 from traffic import RULES
@@ -47,6 +48,7 @@ class Member:
 
     def start(self, die_at=None):
         self.lives += 1
+        self.began = time.monotonic()
         self.on_full_disk = self.disk_is_full()
         self.wanted, self.leaving, self.die_at = True, False, die_at
         config = self.folder / f"{self.lives}.yaml"
@@ -70,6 +72,9 @@ class Member:
 
     def said(self):
         return self.log().read_text(errors="replace") if self.lives else ""
+
+    def has_started(self):
+        return " joining" in self.said() or "going on after" in self.said()
 
     def runs(self):
         return self.process is not None and self.process.poll() is None

@@ -27,6 +27,7 @@ class Run:
         self.members, self.failures, self.actions = {}, [], []
         self.injected = []  # (kind, whether records were waiting)
         self.events = []  # what was done when, for people
+        self.away, self.away_until = 0, 0.0  # brokers and networks that are; when the last of them was back
 
     def note(self, text):
         self.events.append(f"{time.monotonic() - self.began:7.2f}s {text}")
@@ -133,8 +134,15 @@ class Run:
     def stop_broker(self, fault, node, stop):
         for other in list(self.brokers.down):
             self.brokers.start(other)  # two of three are needed to choose a leader
+        self.away += 1
         stop(node)
-        self.later(fault.lasts_s, lambda: node in self.brokers.down and self.brokers.start(node))
+
+        def start():
+            if node in self.brokers.down:
+                self.brokers.start(node)
+            self.is_back()
+
+        self.later(fault.lasts_s, start)
 
     def coordinator_move(self, fault):
         member = self.member(fault.member)
@@ -145,8 +153,21 @@ class Run:
         self.stop_broker(fault, node, self.brokers.kill)
 
     def network_cut(self, fault):
+        self.away += 1
         self.brokers.proxies.set(fault.member, fault.how)
-        self.later(fault.lasts_s, lambda: self.brokers.proxies.set(fault.member, "open"))
+
+        def open_again():
+            self.brokers.proxies.set(fault.member, "open")
+            self.is_back()
+
+        self.later(fault.lasts_s, open_again)
+
+    def is_back(self):
+        self.away -= 1
+        self.away_until = time.monotonic()
+
+    def knew_an_outage(self, member):
+        return self.away > 0 or member.began <= self.away_until
 
     def disk_full(self, fault):
         member = self.member(fault.member)
@@ -182,13 +203,25 @@ class Run:
                 self.note(f"{member.name} died at {member.die_at}")
                 self.injected.append(("die-at-step", self.lag() > 0 if not self.brokers.down else True))
                 member.start()
-            elif member.on_full_disk and " joining" not in member.said() and "going on after" not in member.said():
+            elif member.leaving and self.gave_up(member):
+                member.wanted = False
+                self.note(f"{member.name} was told to leave while no broker answered, and said so: {member.said().splitlines()[-1:]}")
+            elif not member.has_started() and self.gave_up(member):
+                self.note(f"{member.name} found no broker when it started: {member.said().splitlines()[-1:]}")
+                member.start()
+            elif member.on_full_disk and not member.has_started():
                 self.note(f"{member.name} cannot start on a full disk, exit code {code}: {member.said().splitlines()[-1:]}")
                 member.kill()
                 self.later(AGAIN_S, lambda member=member: self.start_again(member))
             else:
                 self.fail(f"{member.name} ended by itself, exit code {code}:\n{self.last_words(member)}")
                 member.start()
+
+    def gave_up(self, member):
+        """Whether it ended as it must where no broker answers: after connect_timeout, or told to stop; never without an outage."""
+        last = member.said().splitlines()[-1:]
+        words = ("did not answer in time", "told to stop before the broker")
+        return member.process.returncode == 1 and self.knew_an_outage(member) and any(word in line for line in last for word in words)
 
     def last_words(self, member):
         return "\n".join("    " + line for line in member.said().splitlines()[-SAID_LINES:])
