@@ -73,6 +73,7 @@ class Decoder::Reader {
   }
 
   DecodeResult decode(std::string_view json, TimeMs arrived_at, std::span<Value> slots, Arena& arena) {
+    now_ = &record_;
     json_ = json;
     arena_ = &arena;
     for (Level& array : arrays_) array.count = 0;
