@@ -81,23 +81,6 @@ struct KeyPart {
   std::string plain;
 };
 
-// The key's fields as the rule names them; money becomes two fields, NAME_minor and currency.
-std::vector<std::pair<std::string, std::string>> key_fields(const rules::AlertChange& change, const rules::Schema& schema) {
-  std::vector<std::pair<std::string, std::string>> fields;
-  const std::vector<Value> values = read_key(change.key);
-  const auto& parts = change.rule->source->key;
-  for (size_t i = 0; i < parts.size() && i < values.size(); ++i) {
-    rapidjson::StringBuffer buffer;
-    Json json(buffer);
-    write_value(json, values[i], parts[i].type, schema);
-    fields.emplace_back(values[i].kind == ValueKind::money ? parts[i].name + "_minor" : parts[i].name,
-                        std::string(view(buffer)));
-    if (values[i].kind == ValueKind::money)
-      fields.emplace_back("currency", values[i].aux == 156 ? "\"CNY\"" : fmt::format("\"{}\"", values[i].aux));
-  }
-  return fields;
-}
-
 void write_values(Json& json, const rules::AlertChange& change, const rules::Schema& schema) {
   key(json, "values");
   json.StartObject();
@@ -185,6 +168,23 @@ void note_trigger(const rules::AlertChange& change, const rules::Schema& schema,
 
 }  // namespace
 
+std::vector<std::pair<std::string, std::string>> key_fields(const rules::CompiledRule& rule, std::string_view key,
+                                                            const rules::Schema& schema) {
+  std::vector<std::pair<std::string, std::string>> fields;
+  const std::vector<Value> values = read_key(key);
+  const auto& parts = rule.source->key;
+  for (size_t i = 0; i < parts.size() && i < values.size(); ++i) {
+    rapidjson::StringBuffer buffer;
+    Json json(buffer);
+    write_value(json, values[i], parts[i].type, schema);
+    fields.emplace_back(values[i].kind == ValueKind::money ? parts[i].name + "_minor" : parts[i].name,
+                        std::string(view(buffer)));
+    if (values[i].kind == ValueKind::money)
+      fields.emplace_back("currency", values[i].aux == 156 ? "\"CNY\"" : fmt::format("\"{}\"", values[i].aux));
+  }
+  return fields;
+}
+
 std::string_view name(rules::Severity severity) {
   switch (severity) {
     case rules::Severity::info:
@@ -215,7 +215,7 @@ AlertRecord describe(const rules::AlertChange& change, const rules::Schema& sche
   record.first = change.first;
   record.shadow = rule.mode == rules::Mode::shadow;
   record.raised_at = change.published.raised_at;
-  record.key = key_fields(change, schema);
+  record.key = key_fields(*change.rule, change.key, schema);
   record.money_minor = change.published.money_minor;
   record.currency = change.published.currency;
   TimeMs first_event_at = 0;

@@ -37,6 +37,10 @@ AlertRecord describe(const rules::AlertChange& change, const rules::Schema& sche
 
 std::string_view name(rules::Severity severity);
 
+// A key's fields as the rule names them, each with its value as JSON; money becomes two, NAME_minor and currency.
+std::vector<std::pair<std::string, std::string>> key_fields(const rules::CompiledRule& rule, std::string_view key,
+                                                            const rules::Schema& schema);
+
 // A feed that went dark, or came back. `since` names the alert.
 AlertRecord describe_dark_feed(const std::string& stream, TimeMs since, TimeMs at, uint64_t waiting, int64_t money_minor, bool dark,
                                bool first, uint32_t seq, const std::string& resolution);

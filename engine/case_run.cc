@@ -105,7 +105,7 @@ class CaseRun {
     if (!settled) return settled;
     Outcome outcome;
     state::WriteSet changes;
-    pipeline_->collect(outcome, changes);
+    if (const Status collected = pipeline_->collect(outcome, changes); !collected) return collected;
     changes.normalise();
     const Status written = store_->commit(store_->applied() + 1, changes);
     if (!written) return written;

@@ -60,8 +60,8 @@ std::string_view raw_key(const char* begin, bool& escaped) {
 
 std::string_view name(DecodeFault fault) {
   static constexpr std::array<std::string_view, kDecodeFaults> kNames = {
-      "none",          "invalid_json", "invalid_utf8", "not_an_object", "missing_field",  "wrong_type", "out_of_range",
-      "duplicate_key", "too_deep",     "too_large",    "bad_time",      "time_in_future", "pan_exposed"};
+      "none",          "invalid_json", "invalid_utf8", "not_an_object", "missing_field",  "wrong_type",  "out_of_range",
+      "duplicate_key", "too_deep",     "too_large",    "bad_time",      "time_in_future", "pan_exposed", "processing_failed"};
   return kNames[static_cast<size_t>(fault)];
 }
 

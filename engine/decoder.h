@@ -47,8 +47,9 @@ enum class DecodeFault : uint8_t {
   bad_time,
   time_in_future,
   pan_exposed,  // a full card number in a field for text (pan*, content, text), or as a number
+  failed,       // working on it threw, also by itself (engine/caution.h)
 };
-inline constexpr int kDecodeFaults = 13;
+inline constexpr int kDecodeFaults = 14;
 
 // The word in dead letters and metrics: "missing_field". Never changes.
 std::string_view name(DecodeFault fault);

@@ -24,7 +24,7 @@ void ShardCounts::read(const rules::CompiledBundle& bundle, const Ledger& ledger
 void ShardCounts::add(const ShardCounts& now, const ShardCounts& before) {
   for (size_t i = 0; i < routes.size(); ++i) {
     for (uint64_t RouteLedger::* count :
-         {&RouteLedger::copies, &RouteLedger::used, &RouteLedger::repeated, &RouteLedger::late}) {
+         {&RouteLedger::copies, &RouteLedger::used, &RouteLedger::repeated, &RouteLedger::late, &RouteLedger::failed}) {
       add_difference(routes[i].*count, now.routes[i].*count, before.routes[i].*count);
     }
   }
@@ -89,7 +89,8 @@ void EngineNumbers::add_state(const rules::Shard& shard) {
 void EngineNumbers::set_counts(const ShardCounts& counts) {
   for (size_t i = 0; i < bundle_.subscriptions.size(); ++i) {
     const RouteLedger& route = counts.routes[i];
-    snapshot_.routes.push_back({bundle_.subscriptions[i].name, route.copies, route.used, route.repeated, route.late});
+    snapshot_.routes.push_back(
+        {bundle_.subscriptions[i].name, route.copies, route.used, route.repeated, route.late, route.failed});
   }
   for (size_t i = 0; i < bundle_.rules.size(); ++i) {
     const rules::RuleCounts& rule = counts.rules[i];

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
+
+#include "engine/base/guarded.h"
 
 namespace tillwatch::engine {
 namespace {
@@ -35,6 +38,7 @@ struct GroupMember::Cycle {
   std::vector<GroupShard*> changed;
   std::vector<GroupExchange::Frame> sealed;
   std::vector<std::vector<AlertRecord>> alerts;  // per changed shard
+  std::vector<std::vector<DeadLetter>> letters;  // per changed shard
   std::vector<state::WriteSet> changes;          // per changed shard
 };
 
@@ -112,10 +116,15 @@ bool GroupMember::idle() const {
 Status GroupMember::step() {
   Cycle cycle;
   Status status = in_step_ ? Status{} : resync();
-  if (status) status = poll(cycle);
   if (status) {
-    process_sources(cycle);
-    status = process_shards(cycle);
+    status = caution_.run([&] {
+      Status worked = poll(cycle);
+      if (!worked) return worked;
+      process_sources(cycle);
+      worked = process_shards(cycle);
+      if (worked) collect(cycle);
+      return worked;
+    });
   }
   if (status) status = commit(cycle);
   if (!status) in_step_ = false;
@@ -132,6 +141,8 @@ Status GroupMember::resync() {
   sources_.intake().end_round();
   sources_.intake().dead_letters().clear();
   derived_intake_.end_round();
+  derived_intake_.dead_letters().clear();
+  set_careful(caution_.careful());
   for (auto& [number, shard] : open_) {
     if (Status undone = shard->abort(); !undone) return undone;
     tables_.catch_up(*shard);
@@ -140,6 +151,15 @@ Status GroupMember::resync() {
   if (status) status = take_over_shards();
   in_step_ = status.has_value();
   return status;
+}
+
+void GroupMember::set_careful(bool careful) {
+  sources_.intake().set_careful(careful);
+  derived_intake_.set_careful(careful);
+  tables_.set_careful(careful);
+  for (auto* shards : {&open_, &suspended_}) {
+    for (auto& [number, shard] : *shards) shard->set_careful(careful);
+  }
 }
 
 Status GroupMember::take_over_sources() {
@@ -320,13 +340,16 @@ Status GroupMember::process_shards(Cycle& cycle) {
   for (auto& [number, shard] : open_) {
     if (shard->changed()) cycle.changed.push_back(shard.get());
   }
-  workers_.run(cycle.changed.size(), [&](size_t i) { cycle.changed[i]->settle(); });
+  workers_.run(cycle.changed.size(), [&](size_t i) {
+    const Guarded guarded;
+    cycle.changed[i]->settle();
+  });
   for (const GroupShard* shard : cycle.changed) {
     if (!shard->shard().health()) return shard->shard().health();
   }
   for (GroupShard* shard : cycle.changed) {
     exchange_.set_origins(shard->inputs());
-    for (rules::DerivedEvent& event : shard->derived()) derived_intake_.take_derived(event);
+    for (rules::DerivedEvent& event : shard->derived()) derived_intake_.take_derived(event, shard->inputs());
     shard->speak(exchange_);
   }
   cycle.copies = exchange_.copies();
@@ -368,9 +391,11 @@ connectors::GroupBatch GroupMember::batch_of(Cycle& cycle, std::vector<AlertReco
   for (const AlertRecord& alert : alerts) {
     if (!alert.shadow) batch.records.push_back({options_.alerts_topic, alert.id, alert.json});
   }
-  std::vector<DeadLetter>& letters = sources_.intake().dead_letters();
-  for (DeadLetter& letter : letters) batch.records.push_back({options_.dead_letter_topic, "", std::move(letter.json)});
-  letters.clear();
+  cycle.letters.push_back(std::exchange(sources_.intake().dead_letters(), {}));
+  cycle.letters.push_back(std::exchange(derived_intake_.dead_letters(), {}));
+  for (std::vector<DeadLetter>& letters : cycle.letters) {
+    for (DeadLetter& letter : letters) batch.records.push_back({options_.dead_letter_topic, "", std::move(letter.json)});
+  }
   for (size_t i = 0; i < cycle.changed.size(); ++i) log_changes(*cycle.changed[i], cycle.changes[i], batch);
   for (uint32_t i = 0; cycle.sources_spoke && i < link_.sources().inputs().size(); ++i) {
     const connectors::InputState state = link_.sources().state(i);
@@ -385,16 +410,21 @@ connectors::GroupBatch GroupMember::batch_of(Cycle& cycle, std::vector<AlertReco
   return batch;
 }
 
+void GroupMember::collect(Cycle& cycle) {
+  const size_t shards = cycle.changed.size();
+  cycle.alerts.resize(shards);
+  cycle.letters.resize(shards);
+  cycle.changes.resize(shards);
+  const std::vector<connectors::Position> tables_read = tables_.read(link_.tables());
+  workers_.run(shards, [&](size_t i) {
+    const Guarded guarded;
+    cycle.changed[i]->collect(cycle.alerts[i], cycle.letters[i], cycle.changes[i], tables_read);
+  });
+}
+
 Status GroupMember::commit(Cycle& cycle) {
   busy_ = cycle.sources_spoke || !cycle.changed.empty();
   if (!busy_) return {};
-  const size_t shards = cycle.changed.size();
-  cycle.alerts.resize(shards);
-  cycle.changes.resize(shards);
-  const std::vector<connectors::Position> tables_read = tables_.read(link_.tables());
-  workers_.run(shards, [&](size_t i) { cycle.changed[i]->collect(cycle.alerts[i], cycle.changes[i], tables_read); });
-
-  const size_t dead_letters = sources_.intake().dead_letters().size();
   std::vector<AlertRecord> alerts;
   const connectors::GroupBatch batch = batch_of(cycle, alerts);
   const TimeMs began = clock_.steady();
@@ -417,8 +447,14 @@ Status GroupMember::commit(Cycle& cycle) {
   counts_.copies += cycle.copies;
   if (Status written = write_store(cycle, *done); !written) return written;
   for (GroupShard* shard : cycle.changed) shard->confirm();  // may leave to the store what it has now
+  if (caution_.careful()) {
+    caution_.over();
+    set_careful(false);
+  }
   for (const connectors::GroupPosition& each : batch.shards) committed_[each.partition.number] = each.next_offset;
   if (watcher_) {
+    size_t dead_letters = 0;
+    for (const std::vector<DeadLetter>& letters : cycle.letters) dead_letters += letters.size();
     watcher_({&alerts, dead_letters, cycle.records, milliseconds(clock_.steady() - began)});
   }
   if (clock_.steady() - last_trim_ >= options_.trim_every.count()) trim();

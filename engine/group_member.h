@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "connectors/group_link.h"
+#include "engine/caution.h"
 #include "engine/group_exchange.h"
 #include "engine/group_restores.h"
 #include "engine/group_shard.h"
@@ -123,7 +124,9 @@ class GroupMember {
   Status poll(Cycle& cycle);
   void process_sources(Cycle& cycle);
   Status process_shards(Cycle& cycle);
+  void collect(Cycle& cycle);
   Status commit(Cycle& cycle);
+  void set_careful(bool careful);
   connectors::GroupBatch batch_of(Cycle& cycle, std::vector<AlertRecord>& alerts);
   void log_changes(const GroupShard& shard, const state::WriteSet& changes, connectors::GroupBatch& batch) const;
   Status write_store(Cycle& cycle, const connectors::GroupCommit& done);
@@ -145,6 +148,7 @@ class GroupMember {
   Ledger no_ledger_;
   Intake derived_intake_;
   WorkerPool workers_;
+  Caution caution_;
   std::map<uint16_t, std::unique_ptr<GroupShard>> open_;       // served
   std::map<uint16_t, std::unique_ptr<GroupShard>> suspended_;  // taken away, and perhaps given back as they are
   std::map<uint16_t, TimeMs> paused_since_;                    // owned and not served; steady clock

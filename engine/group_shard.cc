@@ -117,7 +117,9 @@ Status GroupShard::load() {
   committed_ = self->has_value() ? **self : encode({}, 0);
   if (Status decoded = decode(committed_); !decoded) return decoded;
   if (Status loaded = shard_.load(); !loaded) return loaded;
+  shard_.set_careful(true);  // nothing could be undone
   shard_.tick(watermarks_.clocks(), derived_);
+  shard_.set_careful(false);
   counted_.read(bundle_, ledger_, shard_);
   return {};
 }
@@ -182,17 +184,7 @@ Status GroupShard::deliver(const ExchangeFrame& frame) {
     received_[event.origin.input] += is_derived ? 0 : 1;
     RouteLedger& route = ledger_.routes[to.name];
     ++route.copies;
-    switch (shard_.deliver(subscription, copy.key, event)) {
-      case rules::Fed::used:
-        ++route.used;
-        break;
-      case rules::Fed::repeated:
-        ++route.repeated;
-        break;
-      case rules::Fed::late:
-        ++route.late;
-        break;
-    }
+    route.count(shard_.deliver(subscription, copy.key, event));
   }
   return {};
 }
@@ -253,13 +245,14 @@ void GroupShard::report_silence(GroupExchange& exchange) {
   }
 }
 
-void GroupShard::collect(std::vector<AlertRecord>& alerts, state::WriteSet& changes,
+void GroupShard::collect(std::vector<AlertRecord>& alerts, std::vector<DeadLetter>& letters, state::WriteSet& changes,
                          const std::vector<connectors::Position>& read) {
   std::vector<rules::AlertChange> said;
   shard_.publish(said);
   for (const rules::AlertChange& change : said) alerts.push_back(describe(change, bundle_.source.schema, inputs_));
   for (AlertRecord& alert : feed_alerts_) alerts.push_back(std::move(alert));
   feed_alerts_.clear();
+  for (const rules::StepFailure& each : shard_.failures()) letters.push_back(failed_step(each, bundle_, inputs_));
   shard_.flush(changes);
   pending_ = encode(read, commits_ + 1);
   pending_tables_ = read;

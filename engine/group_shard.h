@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/alert.h"
+#include "engine/dead_letter.h"
 #include "engine/engine_numbers.h"
 #include "engine/feed_judge.h"
 #include "engine/group_exchange.h"
@@ -47,6 +48,8 @@ class GroupShard {
   // Reads the last commit from the store. Error: corrupt, invalid.
   Status load();
 
+  // See rules::Shard.
+  void set_careful(bool careful) { shard_.set_careful(careful); }
   // Takes one record of the exchange in. Errors: corrupt, invalid (other rules wrote it).
   Status take(std::string_view frame);
   void row_changed(const rules::TableRead& row, TimeMs recorded_at);
@@ -60,7 +63,8 @@ class GroupShard {
   // Whether there is anything to commit.
   bool changed() const { return taken_ > 0 || shard_.touched() || !feed_alerts_.empty(); }
   // `read`: how far the tables have been read that it has seen.
-  void collect(std::vector<AlertRecord>& alerts, state::WriteSet& changes, const std::vector<connectors::Position>& read);
+  void collect(std::vector<AlertRecord>& alerts, std::vector<DeadLetter>& letters, state::WriteSet& changes,
+               const std::vector<connectors::Position>& read);
   void confirm();  // after the store has the changes
   Status abort();
 

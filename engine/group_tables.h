@@ -17,6 +17,7 @@ class GroupTables {
   GroupTables(const rules::CompiledBundle& bundle, const DecodeOptions& decode);
 
   const rules::Tables& tables() const { return tables_; }
+  void set_careful(bool careful) { intake_.set_careful(careful); }
   // Takes rows in, and tells the shards.
   void take(const connectors::RecordBatch& batch, const connectors::PartitionReader& reader,
             const std::map<uint16_t, std::unique_ptr<GroupShard>>& shards);

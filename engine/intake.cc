@@ -1,11 +1,9 @@
 #include "engine/intake.h"
 
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <set>
 
 #include "engine/base/hash.h"
@@ -22,7 +20,8 @@ bool is_wanted(const rules::CompiledBundle& bundle, size_t root) {
          !bundle.elements[root].empty();
 }
 
-constexpr size_t kExcerpt = 400;  // bytes of a dead record that its letter shows
+constexpr size_t kExcerpt = 400;  // bytes of what was thrown that a letter shows
+constexpr int kAttempts = 2;      // of a record by itself; its batch has failed once before
 
 }  // namespace
 
@@ -101,47 +100,61 @@ void Intake::set_inputs(const std::vector<connectors::Partition>& inputs) {
 void Intake::take(const connectors::RecordBatch& batch, TimeMs wall) {
   for (const connectors::Record& record : batch.records()) {
     InputPlan& plan = plans_[record.input];
-    ++plan.ledger->read;
-    if (record.oversize && (plan.stream >= 0 || plan.table >= 0)) {
-      DecodeResult result;
-      result.fault = DecodeFault::too_large;
-      result.detail = "the source cut it: it is longer than its limit";
-      bury(record, plan, result);
-    } else if (plan.stream >= 0) {
-      take_event(record, plan, wall);
-    } else if (plan.table >= 0) {
-      take_table(record, plan);
+    if (careful_) {
+      take_alone(record, plan, wall);
     } else {
-      ++plan.ledger->unwanted;
+      take_one(record, plan, wall);
     }
     scratch_.reset();
   }
 }
 
+void Intake::take_one(const connectors::Record& record, InputPlan& plan, TimeMs wall) {
+  ++plan.ledger->read;
+  if (record.oversize && (plan.stream >= 0 || plan.table >= 0)) {
+    DecodeResult result;
+    result.fault = DecodeFault::too_large;
+    result.detail = "the source cut it: it is longer than its limit";
+    bury(record, plan, result);
+  } else if (plan.stream >= 0) {
+    take_event(record, plan, wall);
+  } else if (plan.table >= 0) {
+    take_table(record, plan);
+  } else {
+    ++plan.ledger->unwanted;
+  }
+  send_all();
+}
+
+void Intake::take_alone(const connectors::Record& record, InputPlan& plan, TimeMs wall) {
+  const PartitionLedger before = *plan.ledger;
+  const size_t letters = dead_letters_.size();
+  DecodeResult result;
+  for (int i = 0; i < kAttempts; ++i) {
+    try {
+      return take_one(record, plan, wall);
+    } catch (const std::exception& error) { result.detail = masked_excerpt(error.what(), kExcerpt); }
+    *plan.ledger = before;
+    dead_letters_.erase(dead_letters_.begin() + static_cast<ptrdiff_t>(letters), dead_letters_.end());
+    to_send_.clear();
+    scratch_.reset();
+  }
+  ++plan.ledger->read;
+  result.fault = DecodeFault::failed;
+  bury(record, plan, result);
+}
+
+void Intake::send_all() {
+  for (const Delivery& each : to_send_) {
+    exchange_.send(each);
+    ++routes_[at(each.subscription)]->copies;
+  }
+  to_send_.clear();
+}
+
 void Intake::bury(const connectors::Record& record, InputPlan& plan, const DecodeResult& result) {
   ++plan.ledger->dead[static_cast<size_t>(result.fault)];
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
-  const auto text = [&](const char* key, std::string_view value) {
-    json.Key(key);
-    json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-  };
-  json.StartObject();
-  text("schema", "dead_letter/1");
-  text("reason", name(result.fault));
-  if (!result.field.empty()) text("field", result.field);
-  text("detail", result.detail);
-  text("topic", inputs_[record.input].topic);
-  json.Key("partition");
-  json.Int(inputs_[record.input].number);
-  json.Key("offset");
-  json.Int64(record.offset);
-  text("arrived_at", format_rfc3339(record.arrived_at));
-  json.Key("bytes");
-  json.Uint64(record.value.size());
-  text("excerpt", masked_excerpt(record.value, kExcerpt));
-  json.EndObject();
-  dead_letters_.push_back({record.input, record.offset, {buffer.GetString(), buffer.GetSize()}});
+  dead_letters_.push_back(unreadable_record(record, inputs_[record.input], result));
 }
 
 void Intake::take_table(const connectors::Record& record, InputPlan& plan) {
@@ -253,6 +266,7 @@ uint64_t Intake::identity(const rules::Stream& stream, int root, const std::vect
 
 size_t Intake::route(int root, const std::vector<Value>& values, rules::Event event, uint64_t element) {
   const rules::Schema& schema = bundle_.source.schema;
+  if (bundle_.faults.work) bundle_.faults.work(-1, {}, &event);
   const rules::StreamShape& shape = bundle_.shapes[at(root)];
   rules::Environment environment;
   environment.candidate = {&shape.layout, nullptr, values.data()};
@@ -322,14 +336,26 @@ size_t Intake::route_to(const std::vector<int>& subscriptions, const std::vector
       append_key(std::span(&value, 1), buffer_);
     }
     if (!whole) continue;  // no key, no state
-    exchange_.send({subscription, event, arena_.copy(buffer_)});
-    ++routes_[at(subscription)]->copies;
+    to_send_.push_back({subscription, event, arena_.copy(buffer_)});
     ++copies;
   }
   return copies;
 }
 
-void Intake::take_derived(rules::DerivedEvent& derived) {
+void Intake::take_derived(rules::DerivedEvent& derived, const std::vector<connectors::Partition>& inputs) {
+  if (!careful_) return route_derived(derived);
+  std::string what;
+  for (int i = 0; i < kAttempts; ++i) {
+    try {
+      return route_derived(derived);
+    } catch (const std::exception& error) { what = error.what(); }
+    to_send_.clear();
+    scratch_.reset();
+  }
+  dead_letters_.push_back(failed_event(derived, bundle_.source.schema, inputs, what));
+}
+
+void Intake::route_derived(rules::DerivedEvent& derived) {
   const rules::StreamShape& shape = bundle_.shapes[at(derived.stream)];
   std::vector<Value> values(shape.layout.size());
   for (size_t i = 0; i < values.size(); ++i) values[i] = shape.layout.get(derived.bytes.data(), i);
@@ -349,6 +375,7 @@ void Intake::take_derived(rules::DerivedEvent& derived) {
   }
   route(derived.stream, values, derived.event);
   scratch_.reset();
+  send_all();
 }
 
 }  // namespace tillwatch::engine

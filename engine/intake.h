@@ -10,7 +10,7 @@
 
 #include "connectors/source.h"
 #include "engine/base/arena.h"
-#include "engine/decoder.h"
+#include "engine/dead_letter.h"
 #include "engine/exchange.h"
 #include "engine/ledger.h"
 #include "engine/watermarks.h"
@@ -18,12 +18,6 @@
 #include "rules/runtime/key_state.h"
 
 namespace tillwatch::engine {
-
-struct DeadLetter {
-  uint32_t input = 0;
-  int64_t offset = 0;
-  std::string json;
-};
 
 class Intake {
  public:
@@ -43,6 +37,9 @@ class Intake {
   static std::vector<std::string> stream_topics(const rules::CompiledBundle& bundle);
   static std::vector<std::string> table_topics(const rules::CompiledBundle& bundle);
 
+  // Step by step: a record, or an event that a rule emitted, that still throws is left out and becomes a dead letter.
+  void set_careful(bool careful) { careful_ = careful; }
+
   // Makes the inputs known, by index; again whenever there are new ones.
   void set_inputs(const std::vector<connectors::Partition>& inputs);
   const std::vector<connectors::Partition>& inputs() const { return inputs_; }
@@ -51,9 +48,12 @@ class Intake {
 
   // Takes records in. `wall` is the wall clock at which they were read. What is sent lives until end_round().
   void take(const connectors::RecordBatch& batch, TimeMs wall);
-  // Sends on what a rule emitted; `derived` lives until end_round().
-  void take_derived(rules::DerivedEvent& derived);
-  void end_round() { arena_.reset(); }
+  // Sends on what a rule emitted; `derived` lives until end_round(). Its origin is one of `inputs`.
+  void take_derived(rules::DerivedEvent& derived, const std::vector<connectors::Partition>& inputs);
+  void end_round() {
+    to_send_.clear();
+    arena_.reset();
+  }
 
   std::vector<DeadLetter>& dead_letters() { return dead_letters_; }
   const std::vector<DeadLetter>& dead_letters() const { return dead_letters_; }
@@ -71,6 +71,10 @@ class Intake {
   };
 
   InputPlan plan_for(const connectors::Partition& input);
+  void take_one(const connectors::Record& record, InputPlan& plan, TimeMs wall);
+  void take_alone(const connectors::Record& record, InputPlan& plan, TimeMs wall);
+  void route_derived(rules::DerivedEvent& derived);
+  void send_all();
   void take_table(const connectors::Record& record, InputPlan& plan);
   void take_event(const connectors::Record& record, InputPlan& plan, TimeMs wall);
   void bury(const connectors::Record& record, InputPlan& plan, const DecodeResult& result);
@@ -97,6 +101,8 @@ class Intake {
   std::vector<StreamPlan> streams_, tables_;
   std::vector<RouteLedger*> routes_;  // per subscription
   std::vector<DeadLetter> dead_letters_;
+  std::vector<Delivery> to_send_;  // of the record in hand: all of its copies are sent, or none
+  bool careful_ = false;
   Arena arena_;    // rows and keys of the round
   Arena scratch_;  // one record's values
   std::string buffer_;

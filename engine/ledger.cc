@@ -8,13 +8,31 @@
 namespace tillwatch::engine {
 namespace {
 
-// In the highest byte of the first word, whose rest counts the reasons of dead letters. 0 had no unknown values.
-constexpr uint32_t kVersion = 1;
+// In the highest byte of the first word, whose rest counts the reasons of dead letters. 0 had no unknown values, 1
+// no failed copies.
+constexpr uint32_t kVersion = 2;
 constexpr int kVersionShift = 24;
 
 }  // namespace
 
 uint64_t PartitionLedger::dead_lettered() const { return std::accumulate(dead.begin(), dead.end(), uint64_t{0}); }
+
+void RouteLedger::count(rules::Fed fed) {
+  switch (fed) {
+    case rules::Fed::used:
+      ++used;
+      break;
+    case rules::Fed::repeated:
+      ++repeated;
+      break;
+    case rules::Fed::late:
+      ++late;
+      break;
+    case rules::Fed::failed:
+      ++failed;
+      break;
+  }
+}
 
 bool Ledger::balanced() const {
   return std::all_of(partitions.begin(), partitions.end(), [](const auto& each) { return each.second.balanced(); }) &&
@@ -42,6 +60,7 @@ std::string Ledger::encode() const {
     out.fixed(each.used);
     out.fixed(each.repeated);
     out.fixed(each.late);
+    out.fixed(each.failed);
   }
   return bytes;
 }
@@ -69,6 +88,7 @@ Status Ledger::decode(std::string_view bytes) {
     each.used = in.fixed<uint64_t>();
     each.repeated = in.fixed<uint64_t>();
     each.late = in.fixed<uint64_t>();
+    if (version >= 2) each.failed = in.fixed<uint64_t>();
   }
   if (!in.ok() || !in.done()) return fail(ErrorKind::corrupt, "store: the ledger is damaged");
   return {};

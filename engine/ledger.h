@@ -1,4 +1,5 @@
-// Where every record went. Per partition: read = dead-lettered + unwanted + taken. Per route: copies = used + repeated + late.
+// Where every record went. Per partition: read = dead-lettered + unwanted + taken. Per route: copies = used + repeated +
+// late + failed.
 // Part of the committed state: after a restart the sums go on where the last commit left them.
 #pragma once
 
@@ -10,6 +11,7 @@
 
 #include "engine/base/status.h"
 #include "engine/decoder.h"
+#include "rules/runtime/machine.h"
 
 namespace tillwatch::engine {
 
@@ -26,7 +28,9 @@ struct PartitionLedger {
 
 struct RouteLedger {
   uint64_t copies = 0, used = 0, repeated = 0, late = 0;
-  bool balanced() const { return copies == used + repeated + late; }
+  uint64_t failed = 0;  // dead letters: working on it threw
+  bool balanced() const { return copies == used + repeated + late + failed; }
+  void count(rules::Fed fed);
 };
 
 struct Ledger {

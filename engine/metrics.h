@@ -36,7 +36,7 @@ struct MetricsSnapshot {
   };
   struct Route {
     std::string name;
-    uint64_t copies = 0, used = 0, repeated = 0, late = 0;
+    uint64_t copies = 0, used = 0, repeated = 0, late = 0, failed = 0;
   };
   struct Alerts {
     std::string severity;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/base/guarded.h"
 #include "engine/base/words.h"
 #include "rules/runtime/bytes.h"
 #include "state/key_codec.h"
@@ -116,7 +117,9 @@ Status Pipeline::load() {
   history_.begin(now);
   watermarks_.compute();
   erase_gone_ = !history_.gone().empty();
+  set_careful(true);  // nothing could be undone
   for (size_t i = 0; i < shards_.size(); ++i) shards_[i]->tick(watermarks_.clocks(), derived_[i]);
+  set_careful(false);
   for (auto& derived : derived_) {
     for (rules::DerivedEvent& each : derived) in_flight_.push_back(std::move(each));
     derived.clear();
@@ -126,30 +129,28 @@ Status Pipeline::load() {
 }
 
 Status Pipeline::process(const connectors::RecordBatch& batch, TimeMs wall) {
-  intake_.take(batch, wall);
-  return run_rounds();
+  return caution_.run([&] {
+    intake_.take(batch, wall);
+    return run_rounds();
+  });
+}
+
+void Pipeline::set_careful(bool careful) {
+  intake_.set_careful(careful);
+  for (auto& shard : shards_) shard->set_careful(careful);
 }
 
 // Delivers until nothing is under way: what rules emit goes round again.
 Status Pipeline::run_rounds() {
   do {
-    for (rules::DerivedEvent& event : in_flight_) intake_.take_derived(event);
+    for (rules::DerivedEvent& event : in_flight_) intake_.take_derived(event, intake_.inputs());
     workers_.run(shards_.size(), [this](size_t i) {
+      const Guarded guarded;
       rules::Shard& shard = *shards_[i];
       std::vector<RouteLedger>& routes = shard_routes_[i];
       for (const Delivery& delivery : exchange_.inbox(static_cast<uint16_t>(i))) {
         RouteLedger& route = routes[at(delivery.subscription)];
-        switch (shard.deliver(delivery.subscription, delivery.key, delivery.event)) {
-          case rules::Fed::used:
-            ++route.used;
-            break;
-          case rules::Fed::repeated:
-            ++route.repeated;
-            break;
-          case rules::Fed::late:
-            ++route.late;
-            break;
-        }
+        route.count(shard.deliver(delivery.subscription, delivery.key, delivery.event));
       }
       shard.run(derived_[i]);
     });
@@ -158,6 +159,7 @@ Status Pipeline::run_rounds() {
         routes_[i]->used += routes[i].used;
         routes_[i]->repeated += routes[i].repeated;
         routes_[i]->late += routes[i].late;
+        routes_[i]->failed += routes[i].failed;
         routes[i] = {};
       }
     }
@@ -182,6 +184,10 @@ Status Pipeline::health() const {
 // A clock over derived streams moves only when what was emitted upstream has been delivered: a deadline must not pass before
 // the event that would have kept it.
 Status Pipeline::settle() {
+  return caution_.run([this] { return settle_all(); });
+}
+
+Status Pipeline::settle_all() {
   while (true) {
     for (int tier = 0; tier <= watermarks_.tiers(); ++tier) {
       const std::vector<TimeMs> before = watermarks_.clocks();
@@ -195,7 +201,10 @@ Status Pipeline::settle() {
 
 Status Pipeline::tick() {
   while (true) {
-    workers_.run(shards_.size(), [this](size_t i) { shards_[i]->tick(watermarks_.clocks(), derived_[i]); });
+    workers_.run(shards_.size(), [this](size_t i) {
+      const Guarded guarded;
+      shards_[i]->tick(watermarks_.clocks(), derived_[i]);
+    });
     for (auto& derived : derived_) {
       for (rules::DerivedEvent& event : derived) in_flight_.push_back(std::move(event));
       derived.clear();
@@ -240,10 +249,18 @@ bool Pipeline::nothing_to_say() const {
          std::none_of(shards_.begin(), shards_.end(), [](const auto& shard) { return shard->touched(); });
 }
 
-void Pipeline::collect(Outcome& outcome, state::WriteSet& changes) {
+Status Pipeline::collect(Outcome& outcome, state::WriteSet& changes) {
+  return caution_.run([&]() -> Status {
+    collect_all(outcome, changes);
+    return {};
+  });
+}
+
+void Pipeline::collect_all(Outcome& outcome, state::WriteSet& changes) {
   std::vector<std::vector<rules::AlertChange>> alerts(shards_.size());
   std::vector<state::WriteSet> writes(shards_.size());
   workers_.run(shards_.size(), [&](size_t i) {
+    const Guarded guarded;
     shards_[i]->publish(alerts[i]);
     shards_[i]->flush(writes[i]);
     writes[i].normalise();  // keys begin with the shard: one after another they are in order
@@ -261,6 +278,11 @@ void Pipeline::collect(Outcome& outcome, state::WriteSet& changes) {
   std::vector<DeadLetter>& dead_letters = intake_.dead_letters();
   outcome.dead_letters.insert(outcome.dead_letters.end(), std::make_move_iterator(dead_letters.begin()),
                               std::make_move_iterator(dead_letters.end()));
+  for (const auto& shard : shards_) {
+    for (const rules::StepFailure& each : shard->failures()) {
+      outcome.dead_letters.push_back(failed_step(each, *bundle_, intake_.inputs()));
+    }
+  }
   feed_alerts_.clear();
   intake_.dead_letters().clear();
   if (store_ == nullptr) return;
@@ -299,6 +321,8 @@ void Pipeline::store_self(state::WriteSet& changes) {
 void Pipeline::confirm() {
   workers_.run(shards_.size(), [this](size_t i) { shards_[i]->confirm(); });
   tables_->confirm();
+  caution_.over();
+  set_careful(false);
   rule_alerts_.clear();
   erase_gone_ = false;
   note_confirmed();
@@ -319,6 +343,8 @@ Status Pipeline::abort() {
   feed_alerts_.clear();
   intake_.end_round();
   tables_->abort();
+  set_careful(caution_.careful());
+  for (std::vector<RouteLedger>& routes : shard_routes_) std::ranges::fill(routes, RouteLedger{});
   Status result = watermarks_.decode(committed_watermarks_);
   watermarks_.compute();
   for (auto& [name, each] : ledger_.partitions) each = {};

@@ -10,6 +10,7 @@
 
 #include "connectors/source.h"
 #include "engine/alert.h"
+#include "engine/caution.h"
 #include "engine/exchange.h"
 #include "engine/feed.h"
 #include "engine/intake.h"
@@ -55,7 +56,7 @@ class Pipeline {
   const std::vector<std::string>& stream_topics() const { return stream_topics_; }
 
   // Takes records in. `wall` is the wall clock at which they were read. Errors, here and in settle(): what the store says that
-  // could not give a state back (unavailable, corrupt); abort() then.
+  // could not give a state back (unavailable, corrupt), and those of Caution::run(); abort() then. So in collect().
   Status process(const connectors::RecordBatch& batch, TimeMs wall);
   // What the source says of an input between records; settle() makes it count.
   void quiet(uint32_t input, TimeMs wall, TimeMs at_end_since) { watermarks_.quiet(input, wall, at_end_since); }
@@ -67,7 +68,7 @@ class Pipeline {
   // Ends the batch: alerts and dead letters since the last commit, and the changes for the store.
   // Nothing was taken in or decided since the last commit: only time has passed.
   bool nothing_to_say() const;
-  void collect(Outcome& outcome, state::WriteSet& changes);
+  Status collect(Outcome& outcome, state::WriteSet& changes);
   void confirm();
   Status abort();
   // Changed rules were refused, or taken: the next commit says so.
@@ -88,6 +89,9 @@ class Pipeline {
 
  private:
   Status run_rounds();
+  Status settle_all();
+  void collect_all(Outcome& outcome, state::WriteSet& changes);
+  void set_careful(bool careful);
   Status health() const;
   void note_confirmed();
   bool weigh_silence();
@@ -101,6 +105,7 @@ class Pipeline {
   std::vector<std::unique_ptr<rules::Shard>> shards_;
   LocalExchange exchange_;
   WorkerPool workers_;
+  Caution caution_;
   Watermarks watermarks_;
   Ledger ledger_;
   Intake intake_;

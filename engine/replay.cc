@@ -57,7 +57,7 @@ class Replay {
       done = done && batch.records().empty();
       if (done) pipeline_.run_on_to(pipeline_.watermarks().latest() + options_.run_on);
       if (const Status settled = pipeline_.settle(); !settled) return settled;
-      take();
+      if (const Status taken = take(); !taken) return taken;
       result_.records += batch.records().size();
       for (const connectors::Record& record : batch.records()) result_.bytes += static_cast<int64_t>(record.value.size()) + 1;
       if (progress) progress(result_.records, result_.bytes);
@@ -86,10 +86,10 @@ class Replay {
     return source_->hold({});
   }
 
-  void take() {
+  Status take() {
     Outcome outcome;
     state::WriteSet nothing;
-    pipeline_.collect(outcome, nothing);
+    if (Status collected = pipeline_.collect(outcome, nothing); !collected) return collected;
     pipeline_.confirm();
     result_.dead_letters += outcome.dead_letters.size();
     for (AlertRecord& alert : outcome.alerts) {
@@ -102,6 +102,7 @@ class Replay {
       kept.merchant = alert.merchant;
       kept.last = std::move(alert);
     }
+    return {};
   }
 
   const ReplayOptions& options_;

@@ -338,7 +338,7 @@ Status Runner::commit(size_t records, TimeMs oldest_arrival, std::chrono::nanose
   const auto began = Clock::now();
   Outcome outcome;
   state::WriteSet changes;
-  pipeline_->collect(outcome, changes);
+  if (const Status collected = pipeline_->collect(outcome, changes); !collected) return collected;
   TILLWATCH_CHECK(pipeline_->ledger().balanced());
   connectors::OutputBatch batch;
   batch.commit_number = number_ + 1;

@@ -1,5 +1,7 @@
 #include "engine/worker_pool.h"
 
+#include <utility>
+
 namespace tillwatch::engine {
 
 WorkerPool::WorkerPool(size_t workers) {
@@ -20,6 +22,7 @@ void WorkerPool::run(size_t count, const std::function<void(size_t)>& task) {
     for (size_t i = 0; i < count; ++i) task(i);
     return;
   }
+  failure_ = nullptr;
   {
     const std::lock_guard lock(mutex_);
     task_ = &task;
@@ -33,6 +36,7 @@ void WorkerPool::run(size_t count, const std::function<void(size_t)>& task) {
   std::unique_lock lock(mutex_);
   finished_.wait(lock, [this] { return busy_ == 0; });
   task_ = nullptr;
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 void WorkerPool::take_tasks(const std::function<void(size_t)>& task, size_t count) {
@@ -43,7 +47,12 @@ void WorkerPool::take_tasks(const std::function<void(size_t)>& task, size_t coun
       if (next_ >= count) return;
       mine = next_++;
     }
-    task(mine);
+    try {
+      task(mine);
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+    }
   }
 }
 

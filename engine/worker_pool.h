@@ -1,7 +1,9 @@
-// A few threads that run numbered tasks together; run() returns when all are done. With one worker the caller does the work.
+// A few threads that run numbered tasks together; run() returns when all are done, and throws what one of them threw. With one
+// worker the caller does the work.
 #pragma once
 
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -28,6 +30,7 @@ class WorkerPool {
   size_t count_ = 0, next_ = 0, busy_ = 0;
   uint64_t round_ = 0;
   bool stopping_ = false;
+  std::exception_ptr failure_;
 };
 
 }  // namespace tillwatch::engine

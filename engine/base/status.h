@@ -29,7 +29,7 @@ inline std::unexpected<Error> fail(ErrorKind kind, std::string message) {
   return std::unexpected(Error{kind, std::move(message)});
 }
 
-// Aborts with file:line: our own mistake, never a user's.
+// Aborts with file:line: our own mistake, never a user's. Throws where the work can be given up (guarded.h).
 [[noreturn]] void abort_because(const char* file, int line, const char* what);
 
 #define TILLWATCH_CHECK(condition) \

@@ -1,6 +1,7 @@
 // A rule ready to run: programs instead of expressions, positions instead of names, and what it must keep and wait for.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "rules/language/diagnostics.h"
 #include "rules/language/load.h"
 #include "rules/program/program.h"
+#include "rules/runtime/event.h"
 
 namespace tillwatch::rules {
 
@@ -204,6 +206,14 @@ struct CompiledBundle {
   std::vector<int> derived_order;           // derived streams, emitters before consumers
   std::vector<std::vector<int>> emitters;   // per stream: rules that emit into it
   std::vector<int> table_of_stream;         // per stream: the table whose rows it carries; -1
+  // Faults that tests plant; both empty otherwise.
+  struct Faults {
+    // Asked before an event is fed to a rule's key, and, with null, before the key is run; with rule -1 before an event of a
+    // source is routed. May throw.
+    std::function<void(int rule, std::string_view key, const Event* event)> work;
+    // Whether a wake-up of a key gets lost.
+    std::function<bool(int rule, std::string_view key)> loses_wake;
+  } faults;
 };
 
 struct CompileOptions {

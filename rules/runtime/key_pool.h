@@ -36,6 +36,7 @@ struct KeySlot {
   bool touched : 1 = false;               // since the last confirm
   bool used : 1 = false;                  // since the clock hand passed
   bool reads : 1 = false;                 // waits for rows
+  bool asleep : 1 = false;                // working on it failed: left alone until its next event
   absl::InlinedVector<int64_t, 2> armed;  // wake-ups, see shard.cc
 
   std::string_view key_bytes() const { return {key.get(), key_size}; }

@@ -408,6 +408,23 @@ size_t KeyState::bytes() const {
   return total;
 }
 
+KeyState KeyState::copy() const {
+  KeyState copy;
+  copy.log = log;
+  copy.history = history;
+  copy.folded = folded;
+  copy.floor = floor;
+  copy.forgotten = forgotten;
+  copy.blocked = blocked;
+  copy.clock_numbers = clock_numbers;
+  copy.published = published;
+  if (ids) copy.ids = std::make_unique<absl::flat_hash_set<uint64_t>>(*ids);
+  copy.next_page = next_page;
+  copy.changed_pages = changed_pages;
+  copy.thinned_pages = thinned_pages;
+  return copy;
+}
+
 void KeyState::reset() {
   log.clear();
   history.clear();

@@ -161,6 +161,7 @@ struct KeyState {
   Fold current() const { return history.empty() ? nullptr : history.back().state; }
   bool empty() const { return log.empty() && history.empty() && published.empty(); }
   size_t bytes() const;
+  KeyState copy() const;
   // Empty again; what was allocated stays for the next key.
   void reset();
   // The content of an event, or that it is there, changed.

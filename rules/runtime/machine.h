@@ -17,7 +17,7 @@
 
 namespace tillwatch::rules {
 
-enum class Fed : uint8_t { used, repeated, late };
+enum class Fed : uint8_t { used, repeated, late, failed };  // failed: only step by step (Shard::set_careful)
 
 // When a key wants to be run again: as soon as `clock` reaches `at`.
 struct Wake {

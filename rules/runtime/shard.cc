@@ -84,16 +84,23 @@ void Shard::drop_packed(KeySlot& slot) {
 
 Fed Shard::deliver(int subscription, std::string_view key, const Event& event) {
   const Subscription& to = bundle_.subscriptions[static_cast<size_t>(subscription)];
+  if (careful_) return deliver_alone(to, subscription, key, event);
   if (bundle_.rules[static_cast<size_t>(to.rule)]->stateless) {
     scratch_.reset();
-    const Fed told = machine_.feed(to.rule, scratch_, to.input, event);
+    const Fed told = feed(to, scratch_, key, event);
     machine_.run(to.rule, scratch_, stateless_);
     return told;
   }
   KeySlot& slot = slot_for(to.rule, key);
-  const Fed fed = machine_.feed(to.rule, open(slot), to.input, event);
+  slot.asleep = false;
+  KeyState& state = open(slot);
   schedule(slot);
-  return fed;
+  return feed(to, state, key, event);
+}
+
+Fed Shard::feed(const Subscription& to, KeyState& state, std::string_view key, const Event& event) {
+  if (bundle_.faults.work) bundle_.faults.work(to.rule, key, &event);
+  return machine_.feed(to.rule, state, to.input, event);
 }
 
 void Shard::schedule(KeySlot& slot) {
@@ -115,14 +122,26 @@ void Shard::row_changed(const TableRead& row, TimeMs recorded_at) {
   if (found == readers_.end()) return;
   for (uint32_t number : found->second) {
     KeySlot& slot = pool_.at(number);
-    machine_.row_changed(slot.rule, open(slot), recorded_at);
+    KeyState& state = open(slot);
     schedule(slot);
+    const auto tell = [&] { machine_.row_changed(slot.rule, state, recorded_at); };
+    if (!careful_) {
+      tell();
+    } else if (auto failed = attempt(slot, stateless_, tell)) {
+      fell_asleep(slot, std::move(*failed));
+    }
   }
   readers_.erase(found);  // they sign up again when they still wait
 }
 
 void Shard::run_slot(KeySlot& slot, std::vector<DerivedEvent>& derived) {
   slot.to_run = false;
+  if (!careful_) return run_key(slot, derived);
+  if (auto failed = attempt(slot, derived, [&] { run_key(slot, derived); })) fell_asleep(slot, std::move(*failed));
+}
+
+void Shard::run_key(KeySlot& slot, std::vector<DerivedEvent>& derived) {
+  if (bundle_.faults.work) bundle_.faults.work(slot.rule, slot.key_bytes(), nullptr);
   KeyState& state = open(slot);
   machine_.run(slot.rule, state, derived);
   arm(slot, state);
@@ -137,6 +156,8 @@ void Shard::run(std::vector<DerivedEvent>& derived) {
 }
 
 void Shard::arm(KeySlot& slot, const KeyState& state) {
+  if (slot.asleep) return;
+  if (bundle_.faults.loses_wake && bundle_.faults.loses_wake(slot.rule, slot.key_bytes())) return;
   machine_.wants(slot.rule, state, wakes_, reads_);
   for (const Wake& wake : wakes_) {
     if (wake.clock < 0) continue;
@@ -198,12 +219,20 @@ void Shard::tick(const std::vector<TimeMs>& clocks, std::vector<DerivedEvent>& d
 
 void Shard::publish(std::vector<AlertChange>& changes) {
   for (KeySlot* slot : touched_) {
-    KeyState& state = open(*slot);
-    machine_.publish(slot->rule, slot->key_bytes(), state, changes);
-    machine_.forget(slot->rule, state);
-    arm(*slot, state);
-    count_waiting(*slot);
+    if (careful_) {
+      publish_alone(*slot, changes);
+    } else {
+      publish_key(*slot, changes);
+    }
   }
+}
+
+void Shard::publish_key(KeySlot& slot, std::vector<AlertChange>& changes) {
+  KeyState& state = open(slot);
+  machine_.publish(slot.rule, slot.key_bytes(), state, changes);
+  machine_.forget(slot.rule, state);
+  arm(slot, state);
+  count_waiting(slot);
 }
 
 void Shard::measure_bytes(KeySlot& slot) {

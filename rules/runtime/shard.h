@@ -4,11 +4,17 @@
 // A key keeps its state as last confirmed, packed or in the store, until the next confirm(); abort() goes back to it. What the
 // shard may hold in memory is limited: confirm() leaves to the store what was not used lately (a second chance each), and the
 // next event or wake-up reads it back. The key itself stays, with its wake-ups.
+//
+// When work on a batch throws, its owner undoes all of it (abort) and does it again step by step (set_careful): one event or
+// wake-up at a time, each undone by itself and reported when it fails again. A key that fails without an event sleeps until
+// its next one.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +27,16 @@
 #include "state/store.h"
 
 namespace tillwatch::rules {
+
+// A step that failed and was undone.
+struct StepFailure {
+  int rule = 0;
+  int subscription = -1;  // whose event it was; -1: time, a row, or what is said of the key
+  std::string key;
+  Origin origin;          // of the event
+  TimeMs arrived_at = 0;  // likewise
+  std::string what;       // was thrown
+};
 
 class Shard {
  public:
@@ -48,6 +64,11 @@ class Shard {
   // What the store answered first when a state could not be read since the last confirm or abort. What was done since then
   // must be aborted.
   const Status& health() const { return health_; }
+
+  // For what is done from now on.
+  void set_careful(bool careful) { careful_ = careful; }
+  // Since the last confirm or abort.
+  const std::vector<StepFailure>& failures() const { return failures_; }
 
   void publish(std::vector<AlertChange>& changes);
   // Must come before confirm(). Without a store `out` stays empty.
@@ -85,6 +106,20 @@ class Shard {
     bool operator>(const Armed& other) const { return at > other.at; }
   };
   using Heap = std::vector<Armed>;
+
+  struct Suspect {  // an event fed since the last confirm
+    int subscription;
+    Origin origin;
+    TimeMs arrived_at;
+  };
+  // Does the work twice at most, and puts the slot's state and `derived` back where it fails. What it threw; empty: done.
+  std::optional<std::string> attempt(KeySlot& slot, std::vector<DerivedEvent>& derived, const std::function<void()>& work);
+  Fed deliver_alone(const Subscription& to, int subscription, std::string_view key, const Event& event);
+  Fed feed(const Subscription& to, KeyState& state, std::string_view key, const Event& event);
+  void run_key(KeySlot& slot, std::vector<DerivedEvent>& derived);
+  void publish_key(KeySlot& slot, std::vector<AlertChange>& changes);
+  void publish_alone(KeySlot& slot, std::vector<AlertChange>& changes);
+  void fell_asleep(KeySlot& slot, std::string what);
 
   KeySlot& slot_for(int rule, std::string_view key);
   KeyState& open(KeySlot& slot);  // in hand from now on
@@ -127,13 +162,16 @@ class Shard {
   std::vector<KeySlot*> to_run_, touched_;
   std::vector<std::unique_ptr<KeyInHand>> spares_;
   KeyState scratch_;
-  std::vector<DerivedEvent> stateless_;  // emitted while delivering to rules that keep nothing
+  std::vector<DerivedEvent> stateless_;  // emitted while delivering, to rules that keep nothing or step by step
   std::vector<Wake> wakes_;
   std::vector<const TableRead*> reads_;
   std::string row_name_;
   std::vector<int64_t> obligations_;
   Status health_;
-  uint32_t hand_ = 0;  // of the clock that looks for what was not used lately
+  bool careful_ = false;
+  std::vector<StepFailure> failures_;
+  absl::flat_hash_map<uint32_t, std::vector<Suspect>> suspects_;  // per slot; while careful
+  uint32_t hand_ = 0;                                             // of the clock that looks for what was not used lately
   size_t hot_keys_ = 0, state_bytes_ = 0;
   uint64_t evictions_ = 0, loads_ = 0;
 };

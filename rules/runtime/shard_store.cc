@@ -182,6 +182,8 @@ void Shard::confirm() {
     settle(*slot);
   }
   health_ = {};
+  failures_.clear();
+  suspects_.clear();
   evict();
 }
 
@@ -213,10 +215,12 @@ Status Shard::abort(const std::vector<TimeMs>& committed_clocks) {
   slots.swap(touched_);
   to_run_.clear();
   stateless_.clear();
+  failures_.clear();
+  suspects_.clear();
   health_ = {};
   for (size_t i = 0; i < slots.size(); ++i) {
     KeySlot* slot = slots[i];
-    slot->touched = slot->to_run = false;
+    slot->touched = slot->to_run = slot->asleep = false;
     release(*slot);
     if (!slot->packed && !slot->stored) {
       remove(*slot);

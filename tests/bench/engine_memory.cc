@@ -123,7 +123,7 @@ void fill(const MemoryRun& wanted, const std::string& path) {
     require(pipeline.settle(), "moving the clocks");
     Outcome outcome;
     state::WriteSet changes;
-    pipeline.collect(outcome, changes);
+    require(pipeline.collect(outcome, changes), "collecting");
     if (!outcome.alerts.empty() || !outcome.dead_letters.empty()) {
       const std::string said = outcome.alerts.empty() ? outcome.dead_letters[0].json : outcome.alerts[0].json;
       require(fail(ErrorKind::invalid, said), "filling the memory");

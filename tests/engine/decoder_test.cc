@@ -368,7 +368,7 @@ TEST_F(DecoderTest, FaultNamesAreStable) {
   for (int fault = 0; fault < kDecodeFaults; ++fault) names += std::string(name(static_cast<DecodeFault>(fault))) + " ";
   EXPECT_EQ(names,
             "none invalid_json invalid_utf8 not_an_object missing_field wrong_type out_of_range duplicate_key too_deep "
-            "too_large bad_time time_in_future pan_exposed ");
+            "too_large bad_time time_in_future pan_exposed processing_failed ");
 }
 
 class TableDecoderTest : public testing::Test {

@@ -29,7 +29,7 @@ MetricsSnapshot full_snapshot() {
                           .dead_lettered = {{"bad_time", 1}},
                           .lag = 42}};
   snapshot.streams = {{.name = "transaction", .late = 5, .watermark = 1'795'321'805'120}, {.name = "slip"}};
-  snapshot.routes = {{.name = "debit by card_token", .copies = 9, .used = 6, .repeated = 2, .late = 1}};
+  snapshot.routes = {{.name = "debit by card_token", .copies = 9, .used = 6, .repeated = 2, .late = 1, .failed = 30}};
   snapshot.rules = {
       {.name = "duplicate-debit",
        .triggers = 8,
@@ -93,6 +93,7 @@ TEST_F(MetricsTest, EverySeries) {
            R"(tillwatch_route_used_total{route="debit by card_token"} 6)",
            R"(tillwatch_route_repeated_total{route="debit by card_token"} 2)",
            R"(tillwatch_route_late_total{route="debit by card_token"} 1)",
+           R"(tillwatch_route_failed_total{route="debit by card_token"} 30)",
            "tillwatch_in_flight_records 13",
            R"(tillwatch_alerts_total{rule="duplicate-debit",severity="high",status="firing"} 4)",
            R"(tillwatch_alerts_open{rule="duplicate-debit",severity="high"} 3)",

@@ -103,7 +103,7 @@ void World::quiet(const std::string& topic, TimeMs wall, TimeMs since) {
 void World::commit() {
   Outcome outcome;
   state::WriteSet changes;
-  pipeline_->collect(outcome, changes);
+  require(pipeline_->collect(outcome, changes));
   changes.normalise();
   require(store_->commit(store_->applied() + 1, changes));
   pipeline_->confirm();

@@ -180,7 +180,7 @@ TEST(Shard, SaysWhenAStateCannotBeReadBack) {
   const auto commit = [&] {
     Outcome outcome;
     state::WriteSet changes;
-    pipeline.collect(outcome, changes);
+    ASSERT_TRUE(pipeline.collect(outcome, changes));
     ASSERT_TRUE(store.commit(store.applied() + 1, changes));
     pipeline.confirm();
   };
