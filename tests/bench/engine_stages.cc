@@ -152,7 +152,7 @@ Pass run(std::shared_ptr<const rules::CompiledBundle> bundle, const Workload& wo
     timed(pass.seconds.settle, [&] { require(pipeline.settle(), "moving the clocks"); });
     Outcome outcome;
     state::WriteSet changes;
-    timed(pass.seconds.collect, [&] { pipeline.collect(outcome, changes); });
+    timed(pass.seconds.collect, [&] { require(pipeline.collect(outcome, changes), "collecting"); });
     if (store != nullptr) {
       timed(pass.seconds.store, [&] {
         changes.normalise();

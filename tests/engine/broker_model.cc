@@ -374,7 +374,14 @@ Expected<connectors::GroupCommit> ModelLink::commit(const connectors::GroupBatch
   };
   connectors::GroupCommit done;
   if (broker_.epoch(member_) != epoch_) return fail(ErrorKind::unavailable, "model: the coordinator gave the transaction up");
+  if (before_commit) before_commit(batch);
   step(0);
+  for (const auto& [source, positions] : {std::pair{sources_.get(), &batch.sources}, std::pair{shards_.get(), &batch.shards}}) {
+    if (!positions_first || !source->is_current()) continue;
+    for (const GroupPosition& each : *positions) {
+      broker_.group(source->group()).committed[{each.partition.topic, each.partition.number}] = each;
+    }
+  }
   const auto transaction = broker_.open_transaction(member_, epoch_);
   const auto refuse = [&] {
     broker_.decide(transaction, false);

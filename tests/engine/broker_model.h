@@ -118,8 +118,10 @@ class ModelLink final : public connectors::GroupLink {
   bool loses_answers = false;        // the next commit is decided, and the answer does not come
   int64_t shift_positions = 0;       // planted: positions committed so far off
   bool forgets_last_change = false;  // planted: the last changelog record but the shard's own is not written
-  DurationMs early_by = 0;           // planted: partitions are said to be so much further than they were read
-  bool quiet = false;                // whether a partition read to its end is shown to be so
+  bool positions_first = false;      // planted: positions count before anything is written
+  std::function<void(const connectors::GroupBatch&)> before_commit;  // planted: done before the transaction begins
+  DurationMs early_by = 0;  // planted: partitions are said to be so much further than they were read
+  bool quiet = false;       // whether a partition read to its end is shown to be so
 
  private:
   class Source;

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "engine/base/hash.h"
 #include "tests/engine/group_world.h"
 
 namespace tillwatch::engine {
@@ -129,13 +130,24 @@ TEST_F(GroupSimulation, WhateverHappensToMembersChangesNothing) {
 struct Mistake {
   const char* name;
   void (*plant)(GroupWorld& world);
+  bool loses_timers = false;
 };
+
+// Of every 50th key all wake-ups get lost.
+std::shared_ptr<const rules::CompiledBundle> forgetful_rules() {
+  const auto bundle = std::const_pointer_cast<rules::CompiledBundle>(load_rules({"rules/packs/payments"}));
+  bundle->faults.loses_wake = [](int rule, std::string_view key) {
+    return hash_bytes(key, static_cast<uint64_t>(rule)) % 50 == 0;
+  };
+  return bundle;
+}
 
 class PlantedMistake : public GroupSimulation, public testing::WithParamInterface<Mistake> {};
 
 TEST_P(PlantedMistake, IsSeen) {
+  const auto rules = GetParam().loses_timers ? forgetful_rules() : bundle_;
   for (uint64_t seed = 0; seed < 40; ++seed) {
-    GroupWorld world(bundle_, seed);
+    GroupWorld world(rules, seed);
     GetParam().plant(world);
     world.load(traffic_->records);
     for (const char* name : {"a", "b", "c"}) world.add_member(name);
@@ -157,6 +169,10 @@ INSTANTIATE_TEST_SUITE_P(
                             [](GroupWorld& world) { world.plant = [](ModelLink& link) { link.shift_positions = 1; }; }},
                     Mistake{"PositionsAreOneShort",
                             [](GroupWorld& world) { world.plant = [](ModelLink& link) { link.shift_positions = -1; }; }},
+                    Mistake{"PositionsAreCommittedFirst",
+                            [](GroupWorld& world) { world.plant = [](ModelLink& link) { link.positions_first = true; }; }},
+                    Mistake{"TheStoreIsWrittenFirst", [](GroupWorld& world) { world.writes_store_first = true; }},
+                    Mistake{"TimersAreLost", [](GroupWorld&) {}, true},
                     Mistake{"AChangeIsMissingFromTheChangelog",
                             [](GroupWorld& world) { world.plant = [](ModelLink& link) { link.forgets_last_change = true; }; }}),
     [](const auto& each) { return std::string(each.param.name); });

@@ -59,6 +59,21 @@ void GroupWorld::remove_member(const std::string& name) {
 void GroupWorld::start(Member& member, const std::string& name) {
   member.link = std::make_unique<ModelLink>(broker_, topics_, name, [this] { return now_; });
   if (plant) plant(*member.link);
+  if (writes_store_first) {
+    member.link->before_commit = [this, &store = *member.store](const connectors::GroupBatch& batch) {
+      state::WriteSet changes;
+      for (const connectors::OutputRecord& record : batch.records) {
+        if (record.topic != topics_.changelog) continue;
+        if (record.value.empty()) {
+          changes.erase(record.key);
+        } else {
+          changes.put(record.key, record.value);
+        }
+      }
+      changes.normalise();
+      TILLWATCH_CHECK(store.commit(store.applied() + 1, changes));
+    };
+  }
   GroupClock clock{.wall = [this] { return now_; }, .steady = [this] { return now_; }, .sleep = [](auto) {}};
   member.member = std::make_unique<GroupMember>(bundle_, options_, *member.link, *member.store, clock);
 }

@@ -50,6 +50,7 @@ class GroupWorld {
   const std::string& failure() const { return failure_; }
   // Applied to each link that is made from now on.
   std::function<void(ModelLink&)> plant;
+  bool writes_store_first = false;  // planted: the store has a commit before it is decided
   std::map<std::string, GroupMember*> members();
 
  private:

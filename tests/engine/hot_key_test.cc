@@ -71,7 +71,7 @@ TEST(HotKey, OthersAreSaidWithTheirBatchAndACommitWritesOnlyWhatIsNew) {
     ASSERT_TRUE(pipeline.settle().has_value());
     Outcome outcome;
     state::WriteSet changes;
-    pipeline.collect(outcome, changes);
+    ASSERT_TRUE(pipeline.collect(outcome, changes).has_value());
     changes.normalise();
     written.push_back(changes.bytes());
     ASSERT_TRUE(store->commit(store->applied() + 1, changes).has_value());
