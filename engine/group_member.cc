@@ -234,6 +234,7 @@ void GroupMember::serve(std::unique_ptr<GroupShard> shard) {
   if (const auto since = paused_since_.extract(number); !since.empty()) {
     counts_.pauses.observe(static_cast<double>(clock_.steady() - since.mapped()) / kSecond);
   }
+  shard->set_careful(caution_.careful());
   open_.insert_or_assign(number, std::move(shard));
 }
 

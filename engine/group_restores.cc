@@ -36,7 +36,8 @@ Status GroupRestores::begin(uint16_t number, uint64_t wanted) {
   if (Status followed = changelog_.follow({topic_, number}, restore.next_offset()); !followed) return followed;
   const TimeMs now = surroundings_.steady();
   const int64_t from = restore.next_offset();
-  under_way_.insert_or_assign(number, UnderWay{std::move(restore), from, now, now});
+  under_way_.insert_or_assign(
+      number, UnderWay{.restore = std::move(restore), .loading = nullptr, .from = from, .began = now, .said = now});
   return {};
 }
 
@@ -78,17 +79,22 @@ Expected<bool> GroupRestores::is_ready(uint16_t number, const UnderWay& shard) {
   return tables_.reached(*seen, tables_reader_);
 }
 
-Expected<std::unique_ptr<GroupShard>> GroupRestores::load(uint16_t number) {
-  std::unique_ptr<GroupShard> shard = surroundings_.make(number);
-  if (Status loaded = shard->load(); !loaded) return std::unexpected(loaded.error());
-  tables_.catch_up(*shard);
-  return shard;
+// A piece at least, also when the time is up.
+Expected<bool> GroupRestores::load(uint16_t number, UnderWay& shard, TimeMs until) {
+  if (!shard.loading) shard.loading = surroundings_.make(number);
+  while (true) {
+    auto loaded = shard.loading->load_some(options_.keys_at_once);
+    if (!loaded) shard.loading.reset();
+    if (!loaded || *loaded) return loaded;
+    if (surroundings_.steady() >= until) return false;
+  }
 }
 
 Status GroupRestores::go_on(const std::function<void(std::unique_ptr<GroupShard>)>& ready) {
   if (under_way_.empty()) return {};
   if (Status read = read_changelog(); !read) return read;
   if (tables_.whole(tables_reader_)) {
+    const TimeMs until = surroundings_.steady() + options_.load_for;
     for (auto each = under_way_.begin(); each != under_way_.end();) {
       auto& [number, shard] = *each;
       const auto is_ready_now = is_ready(number, shard);
@@ -97,15 +103,18 @@ Status GroupRestores::go_on(const std::function<void(std::unique_ptr<GroupShard>
         ++each;
         continue;
       }
-      if (Status left = changelog_.leave({topic_, number}); !left) return left;
-      auto loaded = load(number);
+      const auto loaded = load(number, shard, until);
       if (!loaded) return std::unexpected(loaded.error());
+      if (!*loaded) break;  // one after another: the first is served sooner
+      if (Status left = changelog_.leave({topic_, number}); !left) return left;
+      tables_.catch_up(*shard.loading);
       surroundings_.say(fmt::format("shard {} is served from commit {} on; {} ({}) were read for it in {:.1f} s", number,
                                     shard.restore.wanted(), counted(shard.restore.records(), "changelog record"),
                                     mebibytes(shard.restore.bytes()),
                                     static_cast<double>(surroundings_.steady() - shard.began) / kSecond));
+      std::unique_ptr<GroupShard> served = std::move(shard.loading);
       each = under_way_.erase(each);
-      ready(std::move(*loaded));
+      ready(std::move(served));
     }
   }
   tell_progress();
@@ -147,8 +156,10 @@ void GroupRestores::tell_progress() {
     const std::string read =
         fmt::format("shard {} is being restored to commit {}: {} ({}) read", number, shard.restore.wanted(),
                     counted(progress.records, "changelog record"), mebibytes(progress.bytes));
-    if (!shard.restore.needs_changelog()) {
-      surroundings_.say(read + "; it waits for the reference tables");
+    if (shard.loading) {
+      surroundings_.say(fmt::format("{}, {} loaded so far", read, counted(shard.loading->shard().keys(), "key")));
+    } else if (!shard.restore.needs_changelog()) {
+      surroundings_.say(read + "; it waits for its turn, or for the reference tables");
     } else if (progress.time_left < 0) {
       surroundings_.say(read + "; how many are left is not known yet");
     } else {

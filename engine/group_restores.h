@@ -55,13 +55,15 @@ class GroupRestores {
  private:
   struct UnderWay {
     ShardRestore restore;
-    int64_t from = 0;  // where in the changelog it began
+    std::unique_ptr<GroupShard> loading;  // once the store is as far as it is to be
+    int64_t from = 0;                     // where in the changelog it began
     TimeMs began = 0;
     TimeMs said = 0;
   };
   Status read_changelog();
   Expected<bool> is_ready(uint16_t number, const UnderWay& shard);
-  Expected<std::unique_ptr<GroupShard>> load(uint16_t number);
+  // Whether it is loaded.
+  Expected<bool> load(uint16_t number, UnderWay& shard, TimeMs until);
   RestoreProgress progress_of(uint16_t number, const UnderWay& shard) const;
   void tell_progress();
 

@@ -111,17 +111,21 @@ GroupShard::GroupShard(const rules::CompiledBundle& bundle, const rules::Tables&
   watermarks_.expect_emitters(place.shards);
 }
 
-Status GroupShard::load() {
-  const auto self = store_.get(shard_self_key(place_.number));
-  if (!self) return std::unexpected(self.error());
-  committed_ = self->has_value() ? **self : encode({}, 0);
-  if (Status decoded = decode(committed_); !decoded) return decoded;
-  if (Status loaded = shard_.load(); !loaded) return loaded;
+Expected<bool> GroupShard::load_some(size_t keys) {
+  if (!loading_) {
+    const auto self = store_.get(shard_self_key(place_.number));
+    if (!self) return std::unexpected(self.error());
+    committed_ = self->has_value() ? **self : encode({}, 0);
+    if (Status decoded = decode(committed_); !decoded) return std::unexpected(decoded.error());
+    loading_ = true;
+  }
+  const auto loaded = shard_.load_some(keys);
+  if (!loaded || !*loaded) return loaded;
   shard_.set_careful(true);  // nothing could be undone
   shard_.tick(watermarks_.clocks(), derived_);
   shard_.set_careful(false);
   counted_.read(bundle_, ledger_, shard_);
-  return {};
+  return true;
 }
 
 uint32_t GroupShard::input_of(const connectors::Partition& partition) {

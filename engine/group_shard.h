@@ -45,8 +45,9 @@ class GroupShard {
   GroupShard(const rules::CompiledBundle& bundle, const rules::Tables& tables, const std::vector<FrameRoute>& routes,
              Place place, const state::Store& store, size_t budget_bytes, ShardCounts& counts);
 
-  // Reads the last commit from the store. Error: corrupt, invalid.
-  Status load();
+  // Reads the last commit from the store, so many keys at a time; true when it was the last piece. After an error the shard is
+  // of no use. Error: corrupt, invalid.
+  Expected<bool> load_some(size_t keys);
 
   // See rules::Shard.
   void set_careful(bool careful) { shard_.set_careful(careful); }
@@ -109,6 +110,7 @@ class GroupShard {
   std::vector<TimeMs> committed_clocks_;
   uint64_t commits_ = 0;
   size_t taken_ = 0;  // frames since the last commit
+  bool loading_ = false;
 };
 
 }  // namespace tillwatch::engine

@@ -19,6 +19,10 @@ struct RestoreOptions {
   // The changelog's end was seen and the last commit not: how long to wait for it (a transaction's markers may be on their
   // way).
   DurationMs patience = kMinute;
+  // A restored shard is loaded from the store in pieces of so many keys, and for so long (ms) a cycle, so that the shards that
+  // are served go on meanwhile. A piece takes a few milliseconds.
+  size_t keys_at_once = 2'000;
+  DurationMs load_for = 20;
 };
 
 // How far the changelog has been applied to the store, kept in the store beside each shard.

@@ -18,10 +18,9 @@ class MemoryStore final : public Store {
     return found->second;
   }
 
-  Status scan(std::string_view prefix,
-              const std::function<bool(std::string_view key, std::string_view value)>& visit) const override {
+  Status scan_from(std::string_view prefix, std::string_view from, const Visit& visit) const override {
     const std::shared_lock lock(mutex_);
-    for (auto entry = entries_.lower_bound(prefix); entry != entries_.end() && entry->first.starts_with(prefix); ++entry) {
+    for (auto entry = entries_.lower_bound(from); entry != entries_.end() && entry->first.starts_with(prefix); ++entry) {
       if (!visit(entry->first, entry->second)) break;
     }
     return {};

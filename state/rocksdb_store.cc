@@ -27,14 +27,13 @@ class RocksdbStore final : public Store {
     return value.ToString();
   }
 
-  Status scan(std::string_view prefix,
-              const std::function<bool(std::string_view key, std::string_view value)>& visit) const override {
+  Status scan_from(std::string_view prefix, std::string_view from, const Visit& visit) const override {
     const std::string end = after_prefix(prefix);
     const rocksdb::Slice end_slice = slice(end);
     rocksdb::ReadOptions read;
     if (!end.empty()) read.iterate_upper_bound = &end_slice;
     const std::unique_ptr<rocksdb::Iterator> entry(db().NewIterator(read, family(kState)));
-    for (entry->Seek(slice(prefix)); entry->Valid(); entry->Next()) {
+    for (entry->Seek(slice(from)); entry->Valid(); entry->Next()) {
       // Without an upper bound (a prefix of FF bytes) the keys that follow all start with it.
       if (!visit(view(entry->key()), view(entry->value()))) break;
     }

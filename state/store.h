@@ -50,10 +50,11 @@ class Store {
   virtual ~Store() = default;
 
   virtual Expected<std::optional<std::string>> get(std::string_view key) const = 0;
-  // Calls `visit` for each key that starts with `prefix`, in byte order, until it returns false, as of the start of the scan.
-  // The views live for the call. `visit` must not call the store.
-  virtual Status scan(std::string_view prefix,
-                      const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
+  // Calls `visit` for each key from `from` on that starts with `prefix`, in byte order, until it returns false, as of the start
+  // of the scan. The views live for the call. `visit` must not call the store.
+  using Visit = std::function<bool(std::string_view key, std::string_view value)>;
+  virtual Status scan_from(std::string_view prefix, std::string_view from, const Visit& visit) const = 0;
+  Status scan(std::string_view prefix, const Visit& visit) const { return scan_from(prefix, prefix, visit); }
 
   // Number of the last applied commit; 0 for a new store.
   virtual uint64_t applied() const = 0;

@@ -49,6 +49,8 @@ class Shard {
 
   // Reads every key of this shard from the store, and keeps as many states as the budget allows.
   Status load();
+  // The same in pieces of so many keys; true when it was the last. After an error the shard is of no use.
+  Expected<bool> load_some(size_t keys);
   // Appends to `out` the end of all that is stored under these rules' numbers (state_format.h), which are not of this bundle.
   Status erase_rules(const std::vector<uint32_t>& stored, state::WriteSet& out) const;
 
@@ -139,6 +141,8 @@ class Shard {
   void measure_bytes(KeySlot& slot);
   void remove(KeySlot& slot);
   void settle(KeySlot& slot);  // in the form in which it waits for its next event
+  // Of loading_.rule, until all is read or `keys` is 0.
+  Status load_keys(size_t& keys);
   void finish_loading(KeySlot& slot, std::string_view record);
   void flush_pages(KeySlot& slot, state::WriteSet& out) const;
   void evict();
@@ -167,6 +171,10 @@ class Shard {
   std::vector<const TableRead*> reads_;
   std::string row_name_;
   std::vector<int64_t> obligations_;
+  struct Loading {
+    size_t rule = 0;   // the next one
+    std::string from;  // the next key in the store; empty: from the rule's beginning
+  } loading_;
   Status health_;
   bool careful_ = false;
   std::vector<StepFailure> failures_;

@@ -1,6 +1,8 @@
 // A shard's way to the store and back: what a commit writes, what a start reads, what memory leaves to the store.
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <utility>
 
 #include "rules/runtime/shard.h"
 #include "state/key_codec.h"
@@ -12,6 +14,8 @@ enum RecordKind : uint8_t { record = 0, page = 1 };
 
 // Up to so many events a state is packed between its events; a larger one costs more to unpack than it takes.
 constexpr size_t kMostPacked = 12;
+
+constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
 bool stays_in_hand(const KeyState& state) { return state.next_page > 0 || state.log.size() > kMostPacked; }
 
@@ -54,35 +58,51 @@ bool Shard::restore(KeySlot& slot, KeyState& state) {
 }
 
 Status Shard::load() {
-  if (store_ == nullptr) return {};
-  for (size_t rule = 0; rule < bundle_.rules.size(); ++rule) {
-    KeySlot* slot = nullptr;
-    std::string bytes;  // the record of the key in hand
-    Status result;
-    const auto take = [&](std::string_view key, std::string_view value) {
-      const auto decoded = state::decode_state_key(key);
-      if (!decoded) {
-        result = std::unexpected(decoded.error());
-      } else if (decoded->kind == record) {
-        if (slot != nullptr) finish_loading(*slot, bytes);
-        slot = &slot_for(static_cast<int>(rule), decoded->key);
-        slot->stored = true;
-        slot->in_hand = spare();
-        ++hot_keys_;
-        bytes = value;
-        if (result) result = slot->in_hand->state.unpack(value);
-      } else if (slot == nullptr || slot->key_bytes() != decoded->key) {
-        result = fail(ErrorKind::corrupt, "store: a page of events is there without its key");
-      } else {
-        result = slot->in_hand->state.decode_page(decoded->page, value);
-      }
-      return result.has_value();
-    };
-    const Status scanned = store_->scan(state::slot_prefix(number_, stored_rules_[rule]), take);
-    if (!scanned) return scanned;
-    if (!result) return result;
-    if (slot != nullptr) finish_loading(*slot, bytes);
+  const auto all = load_some(kNoLimit);
+  return all ? Status{} : Status(std::unexpected(all.error()));
+}
+
+Expected<bool> Shard::load_some(size_t keys) {
+  while (store_ != nullptr && loading_.rule < bundle_.rules.size()) {
+    if (keys == 0) return false;
+    if (Status loaded = load_keys(keys); !loaded) return std::unexpected(loaded.error());
+    if (loading_.from.empty()) ++loading_.rule;
   }
+  return true;
+}
+
+Status Shard::load_keys(size_t& keys) {
+  const std::string prefix = state::slot_prefix(number_, stored_rules_[loading_.rule]);
+  const std::string from = loading_.from.empty() ? prefix : std::exchange(loading_.from, {});
+  KeySlot* slot = nullptr;
+  std::string bytes;  // the record of the key in hand
+  Status result;
+  const Status scanned = store_->scan_from(prefix, from, [&](std::string_view key, std::string_view value) {
+    const auto decoded = state::decode_state_key(key);
+    if (!decoded) {
+      result = std::unexpected(decoded.error());
+    } else if (decoded->kind == record && keys == 0) {
+      loading_.from = key;
+      return false;
+    } else if (decoded->kind == record) {
+      --keys;
+      if (slot != nullptr) finish_loading(*slot, bytes);
+      slot = &slot_for(static_cast<int>(loading_.rule), decoded->key);
+      slot->stored = true;
+      slot->in_hand = spare();
+      ++hot_keys_;
+      bytes = value;
+      if (result) result = slot->in_hand->state.unpack(value);
+    } else if (slot == nullptr || slot->key_bytes() != decoded->key) {
+      result = fail(ErrorKind::corrupt, "store: a page of events is there without its key");
+    } else {
+      result = slot->in_hand->state.decode_page(decoded->page, value);
+    }
+    return result.has_value();
+  });
+  if (!scanned) return scanned;
+  if (!result) return result;
+  if (slot != nullptr) finish_loading(*slot, bytes);
   return {};
 }
 

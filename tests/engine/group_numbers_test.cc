@@ -198,6 +198,28 @@ TEST(GroupNumbers, ARestoreSaysHowFarItIs) {
   EXPECT_EQ(restores.records(), 400u) << "what was read was read";
 }
 
+// Several keys a cycle are loaded, and other shards are served meanwhile: the member that gets some of them commits in between.
+TEST(GroupNumbers, AShardThatIsLoadedHoldsNoOtherUp) {
+  GroupWorld world(bundle(), 4);
+  world.restore_options().keys_at_once = 1;
+  world.load(sales());
+  world.add_member("a");
+  ASSERT_TRUE(world.drain()) << world.failure();
+  world.add_member("b");
+  size_t served_while_loading = 0;
+  for (int i = 0; i < 400; ++i) {
+    world.run(1, {});
+    const GroupMember& b = *world.members()["b"];
+    if (!b.shards().empty() && !b.restores().empty()) ++served_while_loading;
+  }
+  EXPECT_GT(served_while_loading, 0u);
+  ASSERT_TRUE(world.drain()) << world.failure();
+  EXPECT_EQ(world.imbalance(), "");
+  uint64_t keys = 0;
+  for (const auto& [name, member] : world.members()) keys += numbers_of(*member).state_keys;
+  EXPECT_EQ(keys, 20u);
+}
+
 TEST(GroupNumbers, AlertsOfShardsThatAreGoneDoNotStandHere) {
   Observer observer([](MetricsSnapshot& snapshot) { snapshot.rules.push_back({.name = "again"}); });
   std::vector<AlertRecord> alerts;

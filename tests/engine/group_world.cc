@@ -22,6 +22,8 @@ GroupWorld::GroupWorld(std::shared_ptr<const rules::CompiledBundle> bundle, uint
   options_.max_frames = 64;
   options_.max_backlog = 400;
   options_.trim_every = std::chrono::milliseconds(5'000);
+  options_.restore.keys_at_once = 50;
+  options_.restore.load_for = 0;
   broker_.create_topic("alerts", 1);
   broker_.create_topic("dead-letter", 1);
   broker_.create_topic(topics_.exchange, shards);

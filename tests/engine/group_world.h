@@ -30,6 +30,8 @@ class GroupWorld {
   ~GroupWorld();
 
   BrokerModel& broker() { return broker_; }
+  // Of members that are added from now on.
+  RestoreOptions& restore_options() { return options_.restore; }
   // Creates the topics and puts the records in, partition by partition.
   void load(const std::vector<Fed>& records);
   void add_member(const std::string& name);

@@ -148,8 +148,8 @@ class LostStore final : public state::Store {
     if (lost) return fail(ErrorKind::unavailable, "the disk is away");
     return store->get(key);
   }
-  Status scan(std::string_view prefix, const std::function<bool(std::string_view, std::string_view)>& visit) const override {
-    return store->scan(prefix, visit);
+  Status scan_from(std::string_view prefix, std::string_view from, const Visit& visit) const override {
+    return store->scan_from(prefix, from, visit);
   }
   uint64_t applied() const override { return store->applied(); }
   Status commit(uint64_t number, const state::WriteSet& changes) override { return store->commit(number, changes); }
@@ -198,6 +198,46 @@ TEST(Shard, SaysWhenAStateCannotBeReadBack) {
   size_t keys = 0;
   for (const auto& shard : pipeline.shards()) keys += shard->keys();
   EXPECT_EQ(keys, 3u);  // C, S1, S2
+}
+
+// Keys of two rules, one of them with pages of events, in pieces that end between any two keys.
+TEST(Shard, LoadsInPiecesWhatItLoadsAtOnce) {
+  const auto bundle = load_rule_texts({{"schema.yaml", kSchema}, {"rules.yaml", kRules}});
+  const auto store = state::make_memory_store();
+  PipelineOptions options;
+  options.shards = 1;
+  Pipeline pipeline(bundle, options, store.get());
+  ASSERT_TRUE(pipeline.load());
+  pipeline.set_inputs({{"sales", 0}, {"notes", 0}});
+  connectors::RecordBatch batch;
+  for (int id = 0; id < 150; ++id) {
+    const Fed record = sale(id, kNoon + id, id < 90 ? "C" : fmt::format("D{}", id % 7));
+    batch.add(0, id, record.arrival, "", record.json);
+  }
+  ASSERT_TRUE(pipeline.process(batch, kNoon + kSecond));
+  Outcome outcome;
+  state::WriteSet changes;
+  ASSERT_TRUE(pipeline.collect(outcome, changes));
+  ASSERT_TRUE(store->commit(1, changes));
+  const rules::Tables tables(bundle->source.schema);
+  rules::Shard at_once(*bundle, tables, 0, store.get());
+  ASSERT_TRUE(at_once.load());
+  ASSERT_EQ(at_once.keys(), 158u);
+  for (const size_t piece : {1u, 7u, 79u, 157u, 158u, 1000u}) {
+    SCOPED_TRACE(piece);
+    rules::Shard shard(*bundle, tables, 0, store.get());
+    size_t pieces = 1;
+    for (auto loaded = shard.load_some(piece); !(loaded && *loaded); loaded = shard.load_some(piece)) {
+      ASSERT_TRUE(loaded);
+      EXPECT_EQ(shard.keys(), piece * pieces);
+      ++pieces;
+    }
+    EXPECT_LE(pieces, 158 / piece + 1);
+    EXPECT_EQ(shard.keys(), at_once.keys());
+    EXPECT_EQ(shard.memory().state_bytes, at_once.memory().state_bytes);
+    EXPECT_EQ(shard.obligations(), at_once.obligations());
+    EXPECT_EQ(shard.next_wake(), at_once.next_wake());
+  }
 }
 
 }  // namespace

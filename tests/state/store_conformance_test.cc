@@ -170,6 +170,23 @@ TEST_P(StoreConformance, AScanEndsWhenItsVisitorSaysSo) {
   EXPECT_EQ(seen, 2);
 }
 
+TEST_P(StoreConformance, AScanBeginsWhereItIsToldTo) {
+  WriteSet set;
+  for (const char* key : {"a1", "a2", "a3", "b1"}) set.put(key, "v");
+  expect_done(store().commit(1, set));
+  const auto from = [&](const char* key) {
+    std::string seen;
+    expect_done(store().scan_from("a", key, [&](std::string_view each, std::string_view) {
+      seen += each;
+      return true;
+    }));
+    return seen;
+  };
+  EXPECT_EQ(from("a2"), "a2a3");
+  EXPECT_EQ(from("a22"), "a3");
+  EXPECT_EQ(from("a4"), "");
+}
+
 TEST_P(StoreConformance, AnEmptyWriteSetIsACommit) {
   expect_done(store().commit(1, WriteSet()));
   expect_done(store().prepare(2, WriteSet()));
