@@ -87,7 +87,8 @@ Status KafkaSource::learn_topics() {
   if (missing.empty()) return {};
   return fail(ErrorKind::invalid, "kafka: the broker at " + options_.bootstrap + " has no topic named: " + missing +
                                       ". Create them, for example: kafka-topics.sh --bootstrap-server " + options_.bootstrap +
-                                      " --create --partitions 8 --topic NAME; or correct the names in the configuration");
+                                      " --create --partitions 8 --topic NAME (with --config cleanup.policy=compact for the topic of alerts and for "
+                                      "reference tables); or correct the names in the configuration");
 }
 
 uint32_t KafkaSource::input_of(const std::string& topic, int32_t number) {
