@@ -41,7 +41,7 @@ TEST(CoreRules, DuplicateDebitIsRead) {
   EXPECT_EQ(fields[static_cast<size_t>(checked.key[2].field)].name, "amount");
   EXPECT_EQ(checked.except.size(), 1U);
   ASSERT_EQ(checked.facts.size(), 5U);
-  EXPECT_EQ(show(checked.facts[0].type, schema), "event of debit?");
+  EXPECT_EQ(show(checked.facts[0].type, schema), "own event of debit?");
   EXPECT_TRUE(checked.facts[0].type.with_facts);
   EXPECT_EQ(show(checked.facts[1].type, schema), "time");
   EXPECT_EQ(show(checked.facts[3].type, schema), "money");
