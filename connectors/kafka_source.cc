@@ -311,18 +311,15 @@ Expected<bool> KafkaSource::another_has_our_name() const {
   const rd_kafka_resp_err_t code =
       rd_kafka_list_groups((*onlooker)->handle(), options_.group.c_str(), &answer, kAskMembersMs);
   const std::unique_ptr<const rd_kafka_group_list, GroupListDeleter> groups(answer);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::unexpected((*onlooker)->no_answer(std::string("asking who is in the group (") + rd_kafka_err2str(code) + ")"));
+  }
   const std::string ours = options_.group_instance_id + "-";  // a static member's id begins so
-  for (int i = 0; groups != nullptr && i < groups->group_cnt; ++i) {
+  for (int i = 0; i < groups->group_cnt; ++i) {
     for (int j = 0; j < groups->groups[i].member_cnt; ++j) {
       const rd_kafka_group_member_info& member = groups->groups[i].members[j];
       if (std::string_view(member.member_id).starts_with(ours)) return options_.client_id != member.client_id;
     }
-  }
-  // One broker of several may be away, and it is the group's own that has answered where the group is listed.
-  const bool asked_in_vain =
-      code != RD_KAFKA_RESP_ERR_NO_ERROR && (code != RD_KAFKA_RESP_ERR__PARTIAL || groups == nullptr || groups->group_cnt == 0);
-  if (asked_in_vain) {
-    return std::unexpected((*onlooker)->no_answer(std::string("asking who is in the group (") + rd_kafka_err2str(code) + ")"));
   }
   return false;
 }
