@@ -1,9 +1,6 @@
 #include "connectors/kafka_source.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <random>
 #include <thread>
 #include <utility>
 
@@ -20,11 +17,6 @@ constexpr int kAskLeadersMs = 1000;
 constexpr int kNewTopicMs = 1500;  // a broker may learn so late of a topic just created
 constexpr int kAskForTopicEveryMs = 50;
 constexpr int kAssignLookUpMs = 5000;  // within the group's rebalance, which waits for it
-constexpr int kAskMembersMs = 3000;
-
-struct GroupListDeleter {
-  void operator()(const rd_kafka_group_list* list) const { rd_kafka_group_list_destroy(list); }
-};
 
 std::string name_of(const rd_kafka_topic_partition_t& partition) {
   return std::string(partition.topic) + "-" + std::to_string(partition.partition);
@@ -32,27 +24,15 @@ std::string name_of(const rd_kafka_topic_partition_t& partition) {
 
 }  // namespace
 
-// The client id of a static member tells processes of one name apart.
-KafkaOptions KafkaSource::with_own_client_id(KafkaOptions options) {
-  if (options.group_instance_id.empty()) return options;
-  std::random_device random;
-  options.client_id += fmt::format("-{:08x}{:08x}", random(), random());
-  return options;
-}
-
 Expected<std::unique_ptr<KafkaSource>> KafkaSource::open(const KafkaOptions& options) {
   std::unique_ptr<KafkaSource> source(new KafkaSource(options));
-  if (Status made = source->make_client(); !made) return std::unexpected(made.error());
+  KafkaSource* self = source.get();
+  auto on_rebalance = [self](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list) { self->rebalance(code, list); };
+  auto client = Client::create(Client::Kind::consumer, options, {.rebalance = on_rebalance, .delivery = {}});
+  if (!client) return std::unexpected(client.error());
+  source->client_ = std::move(*client);
   if (Status status = source->learn_topics(); !status) return std::unexpected(status.error());
   return source;
-}
-
-Status KafkaSource::make_client() {
-  auto on_rebalance = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list) { rebalance(code, list); };
-  auto client = Client::create(Client::Kind::consumer, options_, {.rebalance = on_rebalance, .delivery = {}});
-  if (!client) return std::unexpected(client.error());
-  client_ = std::move(*client);
-  return {};
 }
 
 KafkaSource::~KafkaSource() {
@@ -221,21 +201,6 @@ void KafkaSource::revoke(const rd_kafka_topic_partition_list_t* partitions) {
   }
 }
 
-// After an error the library does not come back from: as a member that has just been started.
-Status KafkaSource::begin_anew() {
-  const std::scoped_lock commit_lock(commit_mutex_);
-  if (Status made = make_client(); !made) return made;
-  for (Input& input : inputs_) input = Input{.next_offset = input.next_offset, .leader = input.leader};
-  by_topic_handle_.clear();
-  last_topic_ = nullptr;
-  subscribed_ = false;
-  reassigned_ = true;
-  const std::scoped_lock lock(ownership_mutex_);
-  owned_.clear();
-  uncommitted_starts_.clear();
-  return {};
-}
-
 void KafkaSource::note_refusal(const char* doing, const ErrorPtr& error) {
   if (error == nullptr) return;
   failure_ = Error{ErrorKind::unavailable, std::string("kafka: ") + doing + ": " + rd_kafka_error_string(error.get())};
@@ -291,37 +256,12 @@ bool KafkaSource::owns(const Partition& partition) const {
   return owned_.contains({partition.topic, partition.number});
 }
 
-// Where the coordinator was away for longer than the session, librdkafka joins anew, and its own name of before is refused with
-// the same words as a name that another process has taken. Who has it now is what the group says.
 std::optional<Error> KafkaSource::takeover() const {
   char reason[256];
   const rd_kafka_resp_err_t code = rd_kafka_fatal_error(client_->handle(), reason, sizeof(reason));
   if (code != RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return std::nullopt;
-  const auto another = another_has_our_name();
-  if (!another) return another.error();
-  if (!*another) return std::nullopt;
   return Error{ErrorKind::fenced, "kafka: another process has joined group '" + options_.group + "' as '" +
                                       options_.group_instance_id + "': this one ends (" + reason + ")"};
-}
-
-Expected<bool> KafkaSource::another_has_our_name() const {
-  const auto onlooker = Client::create(Client::Kind::onlooker, options_, {});
-  if (!onlooker) return std::unexpected(onlooker.error());
-  const rd_kafka_group_list* answer = nullptr;
-  const rd_kafka_resp_err_t code =
-      rd_kafka_list_groups((*onlooker)->handle(), options_.group.c_str(), &answer, kAskMembersMs);
-  const std::unique_ptr<const rd_kafka_group_list, GroupListDeleter> groups(answer);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return std::unexpected((*onlooker)->no_answer(std::string("asking who is in the group (") + rd_kafka_err2str(code) + ")"));
-  }
-  const std::string ours = options_.group_instance_id + "-";  // a static member's id begins so
-  for (int i = 0; i < groups->group_cnt; ++i) {
-    for (int j = 0; j < groups->groups[i].member_cnt; ++j) {
-      const rd_kafka_group_member_info& member = groups->groups[i].members[j];
-      if (std::string_view(member.member_id).starts_with(ours)) return options_.client_id != member.client_id;
-    }
-  }
-  return false;
 }
 
 Expected<PollResult> KafkaSource::poll(RecordBatch& batch, size_t max_records, std::chrono::milliseconds wait) {
@@ -496,11 +436,6 @@ bool KafkaSource::all_placed() const {
 
 Status KafkaSource::seek(const std::vector<Position>& /*positions*/) {
   failure_.reset();
-  char reason[256];
-  if (rd_kafka_fatal_error(client_->handle(), reason, sizeof(reason)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    if (std::optional<Error> error = takeover()) return std::unexpected(*error);
-    if (Status left = begin_anew(); !left) return left;
-  }
   if (!subscribed_) return subscribe();
   const Deadline deadline(options_.connect_timeout_ms);
   const PartitionList committed = make_partition_list(inputs_.size());

@@ -47,7 +47,7 @@ class KafkaSource final : public GroupSource {
   // Where owned inputs without a committed offset began: the next commit must carry these, so that a restart begins there too.
   std::vector<Position> uncommitted_starts() const;
   void starts_are_committed(const std::vector<Position>& starts);
-  // Set once another process has taken our group.instance.id; asks the group. Errors: fenced, unavailable (nobody answers).
+  // Set once another process has taken our group.instance.id.
   std::optional<Error> takeover() const;
 
  private:
@@ -64,11 +64,7 @@ class KafkaSource final : public GroupSource {
     int32_t leader = -1;
   };
 
-  explicit KafkaSource(const KafkaOptions& options) : options_(with_own_client_id(options)) {}
-  static KafkaOptions with_own_client_id(KafkaOptions options);
-  Status make_client();
-  Status begin_anew();
-  Expected<bool> another_has_our_name() const;
+  explicit KafkaSource(const KafkaOptions& options) : options_(options) {}
   Status learn_topics();
   uint32_t input_of(const std::string& topic, int32_t number);
   const InputsOfTopic& inputs_of(const rd_kafka_topic_t* topic);

@@ -191,6 +191,11 @@ KafkaTransaction::Setback KafkaTransaction::judge(const char* doing, const rd_ka
   const rd_kafka_resp_err_t code = rd_kafka_error_code(&error);
   const std::string said = std::string("kafka: ") + doing + ": " + rd_kafka_error_string(&error);
   if (rd_kafka_error_txn_requires_abort(&error) != 0) {
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+      return {true,
+              {ErrorKind::fenced,
+               said + ": another process has joined the group as '" + options_.group_instance_id + "', this one ends"}};
+    }
     if (failed_delivery_) return {true, undeliverable(*failed_delivery_)};
     return {true, {is_hopeless(code) ? ErrorKind::invalid : ErrorKind::unavailable, said}};
   }
