@@ -389,7 +389,8 @@ void KafkaSource::note_error(const rd_kafka_message_t& message) {
       Input& input = inputs_[inputs[static_cast<size_t>(message.partition)]];
       if (!input.placed) return;  // seek() will decide
       failure_ = out_of_range(message);
-      input.placed = false;  // the library reads it no more until it is moved
+      input.placed = false;
+      input.stopped = true;
       return;
     }
     case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
@@ -445,21 +446,45 @@ Status KafkaSource::seek(const std::vector<Position>& /*positions*/) {
   }
   if (committed->cnt == 0) return {};
   if (Status status = find_positions(*committed, deadline); !status) return status;
-  const PartitionList moved = misplaced_inputs(*committed);
+  const PartitionList misplaced = misplaced_inputs(*committed);
+  const PartitionList stopped = make_partition_list(inputs_.size()), moved = make_partition_list(inputs_.size());
+  for (int i = 0; i < misplaced->cnt; ++i) {
+    const rd_kafka_topic_partition_t& partition = misplaced->elems[i];
+    const PartitionList& list = inputs_[index_.at({partition.topic, partition.partition})].stopped ? stopped : moved;
+    rd_kafka_topic_partition_list_add(list.get(), partition.topic, partition.partition)->offset = partition.offset;
+  }
+  if (Status assigned = stopped->cnt == 0 ? Status{} : assign_anew(*stopped, *committed); !assigned) return assigned;
   if (moved->cnt > 0) {
     if (const ErrorPtr error(rd_kafka_seek_partitions(client_->handle(), moved.get(), deadline.left_ms())); error != nullptr) {
       return std::unexpected(client_->no_answer(std::string("seeking (") + rd_kafka_error_string(error.get()) + ")"));
     }
   }
-  for (int i = 0; i < moved->cnt; ++i) {
-    const rd_kafka_topic_partition_t& partition = moved->elems[i];
-    if (partition.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return fail(ErrorKind::unavailable, "kafka: seeking in " + name_of(partition) + ": " + rd_kafka_err2str(partition.err));
+  for (const rd_kafka_topic_partition_list_t* placed : {stopped.get(), moved.get()}) {
+    for (int i = 0; i < placed->cnt; ++i) {
+      const rd_kafka_topic_partition_t& partition = placed->elems[i];
+      if (partition.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return fail(ErrorKind::unavailable, "kafka: seeking in " + name_of(partition) + ": " + rd_kafka_err2str(partition.err));
+      }
+      Input& input = inputs_[index_.at({partition.topic, partition.partition})];
+      input = Input{.owned = true, .placed = true, .next_offset = partition.offset, .leader = input.leader};
     }
-    Input& input = inputs_[index_.at({partition.topic, partition.partition})];
-    input = Input{.owned = true, .placed = true, .next_offset = partition.offset, .leader = input.leader};
   }
   return {};
+}
+
+// A seek fails where the library has stopped reading. `all`: what we own, at the positions it goes on from.
+Status KafkaSource::assign_anew(const rd_kafka_topic_partition_list_t& stopped, const rd_kafka_topic_partition_list_t& all) {
+  rd_kafka_t* handle = client_->handle();
+  if (cooperative_) {
+    note_refusal("giving up what is no longer read", ErrorPtr(rd_kafka_incremental_unassign(handle, &stopped)));
+    if (!failure_) note_refusal("assigning anew", ErrorPtr(rd_kafka_incremental_assign(handle, &stopped)));
+  } else if (const rd_kafka_resp_err_t code = rd_kafka_assign(handle, &all); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    note_refusal("assigning anew", ErrorPtr(rd_kafka_error_new(code, "%s", rd_kafka_err2str(code))));
+  }
+  if (!failure_ && !(held_topics_.empty() && held_partitions_.empty())) {
+    if (const Status paused = pause(stopped); !paused) failure_ = paused.error();
+  }
+  return failure_ ? Status(std::unexpected(*failure_)) : Status{};
 }
 
 PartitionList KafkaSource::misplaced_inputs(const rd_kafka_topic_partition_list_t& committed) const {

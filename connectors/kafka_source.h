@@ -58,6 +58,7 @@ class KafkaSource final : public GroupSource {
   struct Input {
     bool owned = false;
     bool placed = false;  // its position is the committed one; only then records are handed out
+    bool stopped = false;  // the library found no record at its position, and reads it no more until it is assigned anew
     int64_t next_offset = 0;
     int64_t end_offset = -1;  // where the last fetch that found nothing more stood
     TimeMs end_seen_at = 0;
@@ -82,6 +83,7 @@ class KafkaSource final : public GroupSource {
   Error out_of_range(const rd_kafka_message_t& message) const;
   // The committed offset of each partition, and where there is none the start the options name, which is remembered.
   Status find_positions(rd_kafka_topic_partition_list_t& partitions, const Deadline& deadline);
+  Status assign_anew(const rd_kafka_topic_partition_list_t& stopped, const rd_kafka_topic_partition_list_t& all);
   PartitionList misplaced_inputs(const rd_kafka_topic_partition_list_t& committed) const;
   bool all_placed() const;
   void refresh_leaders();

@@ -383,6 +383,20 @@ TEST_F(KafkaConnector, ACommittedOffsetThatIsGoneStopsWithAClearWord) {
               AllOf(HasSubstr(options.group), HasSubstr("offset 1 of " + in() + "-0"), HasSubstr("2 to 3")));
 }
 
+// The library cannot seek in a partition it has stopped reading, as it does after a fetch from a position that was trimmed since.
+TEST_F(KafkaConnector, APartitionThatStoppedIsReadAgainFromAPositionThatIsThere) {
+  produce(0, {"a", "b", "c"});
+  broker().commit_offset(options.group, in(), 0, {1, "7"});
+  broker().delete_records(in(), 0, 2);
+  Process process(options);
+  ASSERT_FALSE(process.poll_until([] { return false; }).has_value());
+  const auto outcome = process.link->sink().commit({.commit_number = 8, .records = {}, .positions = {{{in(), 0}, 2}}});
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().message;
+  const Status sought = process.link->source().seek({});
+  ASSERT_TRUE(sought.has_value()) << sought.error().message;
+  EXPECT_THAT(process.read(1), ElementsAre("c"));
+}
+
 TEST_F(KafkaConnector, AGroupOfAnotherProgramIsRefused) {
   broker().commit_offset(options.group, in(), 0, {0, "somebody's words"});
   const auto link = open_or_fail(options);

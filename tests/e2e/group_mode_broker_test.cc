@@ -24,7 +24,6 @@ using ::testing::HasSubstr;
 constexpr milliseconds kStart{60'000};
 constexpr milliseconds kDrain{180'000};
 constexpr milliseconds kEnd{60'000};
-constexpr milliseconds kLongerThanASession{8'000};
 constexpr int kKills = 8;
 
 BrokerFixture& broker() { return BrokerFixture::shared(); }
@@ -162,18 +161,6 @@ TEST_F(GroupMode, KillsUnderLoadChangeNothing) {
   std::printf("seed %llu: %d kills, %d of them with records waiting\n", static_cast<unsigned long long>(seed()), kKills,
               under_load);
   expect_the_same(members);
-}
-
-// librdkafka then joins anew, and its own former name is refused like one that another process has taken.
-TEST_F(GroupMode, ABrokerAwayForLongerThanASessionEndsNobody) {
-  Members members(folder_->path());
-  for (const char* name : {"a", "b"}) members.start(name);
-  ASSERT_TRUE(has_begun(members)) << members.said();
-  broker().kill();
-  std::this_thread::sleep_for(kLongerThanASession);
-  broker().restart();
-  expect_the_same(members);
-  for (const auto& [name, process] : members.running()) expect_end(*process);
 }
 
 TEST_F(GroupMode, AnotherNumberOfShardsIsRefused) {
