@@ -9,6 +9,7 @@
 
 #include "engine/base/mask.h"
 #include "engine/base/words.h"
+#include "rules/program/currency.h"
 
 namespace tillwatch::engine {
 namespace {
@@ -179,8 +180,9 @@ std::vector<std::pair<std::string, std::string>> key_fields(const rules::Compile
     write_value(json, values[i], parts[i].type, schema);
     fields.emplace_back(values[i].kind == ValueKind::money ? parts[i].name + "_minor" : parts[i].name,
                         std::string(view(buffer)));
-    if (values[i].kind == ValueKind::money)
-      fields.emplace_back("currency", values[i].aux == 156 ? "\"CNY\"" : fmt::format("\"{}\"", values[i].aux));
+    if (values[i].kind != ValueKind::money) continue;
+    const rules::Currency* const currency = rules::find_currency(values[i].aux);  // none: a zero that fits any currency
+    if (currency != nullptr) fields.emplace_back("currency", fmt::format("\"{}\"", currency->code));
   }
   return fields;
 }

@@ -228,6 +228,28 @@ TEST(Machine, OfWhatHappenedBeforeTheTriggerOnlyTheWindowOfTheStepCounts) {
   EXPECT_EQ(alerts[0].message_en, "2");
 }
 
+class KeyWithMoney : public testing::TestWithParam<const char*> {};
+
+TEST_P(KeyWithMoney, NamesItsCurrency) {
+  World world = world_of(R"(
+rule: same
+version: 1
+title: {en: x, zh: x}
+on: sale as s
+key: [card, amount]
+severity: low
+message: {en: "{s.amount:money}", zh: "x"}
+)");
+  world.feed({sale("A", kNoon, 1, 12850, GetParam())}, 1);
+  const auto alerts = world.of_rule("same");
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_NE(alerts[0].json.find(fmt::format(R"("key":{{"card":"C","amount_minor":12850,"currency":"{}"}})", GetParam())),
+            std::string::npos)
+      << alerts[0].json;
+}
+
+INSTANTIATE_TEST_SUITE_P(Machine, KeyWithMoney, testing::Values("CNY", "USD", "JPY", "ALL"), [](const auto& row) { return std::string(row.param); });
+
 TEST(Machine, WhatIsOverIsForgotten) {
   World world = world_of(R"(
 rule: pair
