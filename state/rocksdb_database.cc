@@ -11,6 +11,7 @@
 #include <set>
 
 #include "state/key_codec.h"
+#include "state/rocksdb_logs.h"
 #include "state/store_directory.h"
 
 namespace tillwatch::state {
@@ -60,7 +61,8 @@ rocksdb::DBOptions database_options(const Memory& memory) {
   options.max_open_files = 512;
   // Bounds the log that a start has to read again; every byte is written twice, as redo record and as change.
   options.max_total_wal_size = 4 * memory.write_buffer_size;
-  // A log may end in a torn record after a power loss; everything before it is whole, in order, over all column families.
+  // A log may end in a torn record after a power loss; everything before it is whole, in order, over all column families. That
+  // it ends there and was not damaged in the middle, check_logs() has seen.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.track_and_verify_wals_in_manifest = true;
   options.max_manifest_file_size = 16 << 20;
@@ -162,6 +164,17 @@ Status examine_existing(const std::string& path) {
   return examine_unfamiliar(path, names);
 }
 
+// Of a database that is in use nothing is said here: opening it says by whom.
+Status check_unused_logs(const std::string& path) {
+  rocksdb::Env& system = *rocksdb::Env::Default();
+  rocksdb::FileLock* lock = nullptr;
+  if (!system.LockFile(path + "/LOCK", &lock).ok()) return {};
+  const Status whole = check_logs(path);
+  const rocksdb::Status unlocked = system.UnlockFile(lock);
+  if (whole && !unlocked.ok()) return store_error(path, "unlocking", unlocked);
+  return whole;
+}
+
 // A new store gets its meta records in one durable write; a store without them must be new.
 Expected<uint64_t> read_or_write_applied(const StoreOptions& options, const Database& database) {
   rocksdb::ColumnFamilyHandle* meta = database.families[kMeta];
@@ -245,6 +258,7 @@ Expected<OpenDatabase> open_database(const StoreOptions& options) {
   if (!content) return std::unexpected(content.error());
   if (*content == DirectoryContent::database) {
     if (const Status examined = examine_existing(options.path); !examined) return std::unexpected(examined.error());
+    if (const Status whole = check_unused_logs(options.path); !whole) return std::unexpected(whole.error());
   }
   Memory memory(options.memory_budget);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
