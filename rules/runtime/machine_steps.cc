@@ -275,6 +275,7 @@ bool Machine::enter_step(FoldState& state, size_t index) {
 }
 
 bool Machine::advance(FoldState& state, size_t index, TimeMs at) {
+  at = std::max(at, state.instances[index]->updated_at);  // no step speaks of a time before the one that spoke last
   const CompiledStep& done = rule_->steps[state.instances[index]->step];
   if (done.has_severity && !speak(state, index, done.severity, at)) return true;
   Instance& instance = edit(state, index);

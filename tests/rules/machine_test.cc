@@ -26,6 +26,7 @@ streams:
       items: int
       amount: money(amount_minor, currency)
   note: {topic: notes, time: happened_at, id: id, lateness: 10s, fields: {id: string, happened_at: time @ "at", card: string}}
+  passed: {topic: passes, time: happened_at, id: id, lateness: 10s, fields: {id: string, happened_at: time @ "at", card: string}}
   told: {derived: true, fields: {card: string, weight: decimal, items: int}}
 )";
 
@@ -226,6 +227,33 @@ TEST(Machine, OfWhatHappenedBeforeTheTriggerOnlyTheWindowOfTheStepCounts) {
   const auto alerts = world.of_rule("untold");
   ASSERT_EQ(alerts.size(), 1u);
   EXPECT_EQ(alerts[0].message_en, "2");
+}
+
+TEST(Machine, AStepThatEndsEarlySpeaksOfNoTimeBeforeTheStepThatSpokeBefore) {
+  World world = world_of(R"(
+rule: unnoted
+version: 1
+title: {en: x, zh: x}
+on: sale as s
+key: [card]
+then:
+  - absent: note
+    within: 2m
+    severity: low
+  - absent: note
+    within: 1h
+    until: passed
+    severity: high
+message: {en: "{elapsed:duration}", zh: "x"}
+)");
+  world.feed({sale("A", kNoon, 1), {"passes", 0, kNoon + 30 * kSecond, fmt::format(R"({{"id":"P","at":{},"card":"C"}})", kNoon + 30 * kSecond)}}, 1);
+  world.run_on_to(kNoon + 2 * kHour);
+  const auto alerts = world.of_rule("unnoted");
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].severity, "high");
+  EXPECT_EQ(alerts[0].raised_at, kNoon + 2 * kMinute);
+  EXPECT_EQ(alerts[0].changed_at, kNoon + 2 * kMinute);
+  EXPECT_EQ(alerts[0].message_en, "2m");
 }
 
 class KeyWithMoney : public testing::TestWithParam<const char*> {};
