@@ -2,6 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
 #include "tests/cli/program.h"
 
 namespace tillwatch {
@@ -148,6 +154,47 @@ TEST(CommandLine, RunSpeaksChinese) {
   const std::string record = folder.write("t.ndjson", "not JSON\n");
   EXPECT_THAT(run_program("run --language zh --file pos.transactions=" + record + " --output " + (folder / "out")).err,
               HasSubstr("已完成：读取 1 条记录，发布告警消息 0 条，死信 1 条"));
+}
+
+// What the program with `argument` behind "rules" comes to where standard output is `out` and SIGPIPE is ignored, as services
+// inherit it.
+int status_with_output(int out, const std::string& errors, const char* argument) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::signal(SIGPIPE, SIG_IGN);
+    ::dup2(out, STDOUT_FILENO);
+    ::dup2(::open(errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+    ::execl(TILLWATCH_PROGRAM, TILLWATCH_PROGRAM, "rules", argument, nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return status;
+}
+
+TEST(CommandLine, EndsQuietlyWhenNobodyReadsItsOutput) {
+  const TestFolder folder;
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ::close(ends[0]);
+  for (const char* argument : {"docs", "--help"}) {  // more than the output's buffer, and less
+    const int status = status_with_output(ends[1], folder / "err", argument);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE) << argument << ": " << status;
+    EXPECT_EQ(read_file(folder / "err"), "");
+  }
+  ::close(ends[1]);
+}
+
+TEST(CommandLine, SaysThatItsOutputCannotBeWritten) {
+  const TestFolder folder;
+  const int full = ::open("/dev/full", O_WRONLY);
+  ASSERT_GE(full, 0);
+  for (const char* argument : {"docs", "--help"}) {
+    const int status = status_with_output(full, folder / "err", argument);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1) << argument << ": " << status;
+    EXPECT_EQ(read_file(folder / "err"), "tillwatch: cannot write to standard output: No space left on device\n");
+  }
+  ::close(full);
 }
 
 }  // namespace
