@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <thread>
 
 #include "connectors/generator.h"
@@ -45,12 +47,16 @@ Status cannot_write(const std::string& path) {
   return fail(ErrorKind::unavailable, "cannot write " + path + ": " + std::strerror(errno));
 }
 
+std::string file_name(std::string_view topic, int partition, bool keys) {
+  return fmt::format("{}-{}.{}", topic, partition, keys ? "tsv" : "ndjson");
+}
+
 class FilesOutlet final : public Outlet {
  public:
   FilesOutlet(std::string folder, bool keys) : folder_(std::move(folder)), keys_(keys) {}
 
   Status write(const connectors::GeneratedRecord& record) override {
-    const std::string path = fmt::format("{}/{}-{}.{}", folder_, record.topic, record.partition, keys_ ? "tsv" : "ndjson");
+    const std::string path = folder_ + "/" + file_name(record.topic, record.partition, keys_);
     auto [at, added] = files_.try_emplace(path);
     if (added) at->second.open(path, std::ios::binary | std::ios::trunc);
     if (keys_) at->second << record.key << '\t';
@@ -140,11 +146,52 @@ class Generation {
     return now - std::max<DurationMs>(0, traffic_.length - takes);
   }
 
+  // Whoever reads the folder later takes all its records for one traffic: what an earlier run left must be gone. The files of
+  // this run's own names are written anew, so they go, also where this run has no record for them.
+  Status clear_folder() const {
+    std::set<std::string> ours;
+    const auto add = [&](const char* topic, int partitions) {
+      for (int i = 0; i < partitions; ++i) ours.insert(file_name(topic, i, command_.keys));
+    };
+    for (const char* topic : kStreamTopics) add(topic, command_.partitions);
+    for (const char* topic : kReferenceTopics) add(topic, traffic_.reference_partitions);
+    std::set<std::string> others;
+    std::vector<std::filesystem::path> old;
+    std::error_code error;
+    std::filesystem::create_directories(command_.folder, error);
+    if (error) return fail(ErrorKind::invalid, "cannot make the folder " + command_.folder + ": " + error.message());
+    for (std::filesystem::directory_iterator entry(command_.folder, error), end; !error && entry != end; entry.increment(error)) {
+      const std::string name = entry->path().filename().string();
+      if (ours.contains(name)) {
+        old.push_back(entry->path());
+      } else if (holds_records(name)) {
+        others.insert(name);
+      }
+    }
+    if (error) return fail(ErrorKind::invalid, "cannot read the folder " + command_.folder + ": " + error.message());
+    if (!others.empty()) {
+      return fail(ErrorKind::invalid, fmt::format("{} holds other records, in {}{}: they would be read with the new ones; remove "
+                                                  "them, or give another folder",
+                                                  command_.folder, *others.begin(),
+                                                  others.size() == 1 ? "" : fmt::format(" and {} more", counted(others.size() - 1, "file"))));
+    }
+    for (const std::filesystem::path& path : old) {
+      if (!std::filesystem::remove(path, error)) return fail(ErrorKind::invalid, "cannot write " + path.string() + " anew: " + error.message());
+    }
+    return {};
+  }
+
+  // Of a topic of the generator, in the form that is written now.
+  bool holds_records(const std::string& name) const {
+    const auto of_topic = [&](const char* topic) { return name.starts_with(std::string(topic) + "-"); };
+    const auto ends = [&](const char* ending) { return name.ends_with(ending); };
+    return (std::ranges::any_of(kStreamTopics, of_topic) || std::ranges::any_of(kReferenceTopics, of_topic)) &&
+           (command_.keys ? ends(".tsv") : ends(".ndjson") || ends(".ndjson.gz") || ends(".ndjson.zst"));
+  }
+
   Expected<std::unique_ptr<Outlet>> open() const {
     if (!command_.folder.empty()) {
-      std::error_code error;
-      std::filesystem::create_directories(command_.folder, error);
-      if (error) return fail(ErrorKind::invalid, "cannot make the folder " + command_.folder + ": " + error.message());
+      if (const Status clear = clear_folder(); !clear) return std::unexpected(clear.error());
       return std::make_unique<FilesOutlet>(command_.folder, command_.keys);
     }
     connectors::KafkaProducerOptions options{.bootstrap = command_.bootstrap};

@@ -197,5 +197,21 @@ TEST(CommandLine, SaysThatItsOutputCannotBeWritten) {
   ::close(full);
 }
 
+TEST(CommandLine, TrafficIsNotMixedWithThatOfAnEarlierRun) {
+  const TestFolder folder;
+  const std::string command = "generate --minutes 20 --events-per-second 1 --to " + (folder / "data");
+  ASSERT_EQ(run_program(command + " --partitions 2").exit_code, 0);
+  const ProgramResult fewer = run_program(command + " --partitions 1");
+  EXPECT_EQ(fewer.exit_code, 1);
+  EXPECT_THAT(fewer.err, HasSubstr("holds other records, in pos.settlements-1.ndjson and 4 files more: they would be read with "
+                                   "the new ones; remove them, or give another folder"));
+  const std::string traffic = read_file(folder / "data/pos.transactions-0.ndjson");
+  EXPECT_EQ(run_program(command + " --partitions 2").exit_code, 0) << "its own names are written anew";
+  EXPECT_EQ(read_file(folder / "data/pos.transactions-0.ndjson"), traffic);
+  std::ofstream(folder / "data/pos.slips-0.ndjson") << "of a run that had slips there\n";
+  EXPECT_EQ(run_program(command + " --partitions 2 --seed 3").exit_code, 0);
+  EXPECT_EQ(read_file(folder / "data/pos.slips-0.ndjson").find("of a run"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tillwatch
