@@ -204,7 +204,10 @@ std::optional<std::vector<int32_t>> ExpressionChecker::carried_key(int32_t strea
   std::vector<int32_t> result;
   bool good = true;
   for (const KeyPart& part : rule_->key) {
-    if (part.field < 0) return std::nullopt;  // reported with the key
+    if (part.field < 0) {  // reported with the key; what else is wrong is said as well
+      result.push_back(-1);
+      continue;
+    }
     const auto renamed = std::find_if(by.begin(), by.end(), [&](const auto& pair) { return pair.second == part.name; });
     const std::string& name = renamed == by.end() ? part.name : renamed->first;
     const int index = find_field(fields, name);
