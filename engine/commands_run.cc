@@ -152,10 +152,11 @@ class EngineRun {
       lines.write(kAfterAllTime, terminal);
       terminal.progress({observer.events_per_second(), std::nullopt, 0, std::nullopt});
     });
+    const bool is_new = (*store)->applied() == 0 && !(*store)->prepared();
     Status status = runner.recover();
     if (!status) return status;
-    log_.info("{}, {}, {}, going on after commit {}", counted(bundle_->rules.size(), "rule"), counted(config_.shards, "shard"),
-              counted(config_.workers, "worker"), runner.commits());
+    log_.info("{}, {}, {}, {}going on after commit {}", counted(bundle_->rules.size(), "rule"), counted(config_.shards, "shard"),
+              counted(config_.workers, "worker"), is_new ? "a new store, " : "", runner.commits());
     RuleReload reloads({.paths = config_.rules,
                         .look_every = std::chrono::milliseconds(config_.reload_look_every),
                         .lose_state = config_.reload_lose_state},
