@@ -34,14 +34,13 @@ Status check_share(const char* name, double value) {
 }
 
 // `most` is what one run may hold in memory without surprise.
-Status check_anomalies(const char* name, const std::map<std::string, double>& anomalies, double hours) {
+Status check_anomalies(const char* name, const std::map<std::string, double>& counts, double hours) {
   constexpr double kMost = 1e6;
-  for (const auto& [kind, count] : anomalies) {
-    bool known = false;
-    for (const auto each : generation::kAnomalyKinds) known |= kind == generation::anomaly_name(each);
-    if (!known) {
-      return refuse(std::string(name) + ": there is no anomaly '" + kind +
-                    "'; give duplicate-debit, code-jump, rate-change or notify-unsent");
+  for (const auto& [kind, count] : counts) {
+    if (std::ranges::find(anomalies(), kind, &Anomaly::name) == anomalies().end()) {
+      std::string names;
+      for (const Anomaly& each : anomalies()) names += (names.empty() ? "" : ", ") + each.name;
+      return refuse(std::string(name) + ": there is no anomaly '" + kind + "'; give one of " + names);
     }
     if (!(count >= 0 && count * hours <= kMost)) {
       return refuse(std::string(name) + ": " + kind + " comes to " + std::to_string(count * hours) +
@@ -52,6 +51,34 @@ Status check_anomalies(const char* name, const std::map<std::string, double>& an
 }
 
 }  // namespace
+
+const std::vector<Anomaly>& anomalies() {
+  static const std::vector<Anomaly> all = [] {
+    std::vector<Anomaly> rows;
+    for (const generation::Injector& each : generation::injectors()) {
+      rows.push_back({each.name, {each.rules.begin(), each.rules.end()}, each.crowd});
+    }
+    return rows;
+  }();
+  return all;
+}
+
+GeneratorOptions demo_traffic(uint64_t seed, TimeMs start, DurationMs length, double events_per_second,
+                              double anomalies_per_hour) {
+  GeneratorOptions traffic;
+  traffic.seed = seed;
+  traffic.start = start;
+  traffic.length = length;
+  traffic.events_per_second = events_per_second;
+  // A card is used about once an hour, and gets a message or two: with fewer of them phones would be flooded.
+  traffic.cards = static_cast<int>(std::clamp(events_per_second * 800, 5000.0, 5e6));
+  traffic.daily_shape = false;
+  traffic.settlement_delay = 3 * kMinute;
+  for (const Anomaly& each : anomalies()) {
+    traffic.anomalies_per_hour[each.name] = each.crowd ? anomalies_per_hour / 3 : anomalies_per_hour;
+  }
+  return traffic;
+}
 
 Status check_generator_options(const GeneratorOptions& options) {
   if (!(options.events_per_second >= 0.01 && options.events_per_second <= 1e6)) {
@@ -84,7 +111,7 @@ Status check_generator_options(const GeneratorOptions& options) {
 struct Generator::Parts {
   explicit Parts(const GeneratorOptions& given)
       : options(given),
-        world(options),
+        world(options, generation::castings(options)),
         delivery(options, world),
         till(options, world, delivery),
         traffic(options, world, till, agenda),

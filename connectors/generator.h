@@ -2,10 +2,9 @@
 // receipts, with anomalies injected on purpose and a list of what they are (the truth). It is for the demo, for tests and for
 // benchmarks. Pure: no thread, no clock, no I/O; the same options give the same bytes on every machine.
 //
-// Ordinary traffic is meant to raise none of the four rules the truth speaks of (duplicate-debit, code-jump, rate-change,
-// notify-unsent), whatever else it contains: declines with retries, reversals, refunds, retransmissions, lawful changes.
-// An anomaly may well raise other rules beside its own: a merchant that is overcharged on each line also creeps over the day
-// (Generator::implied).
+// Ordinary traffic is meant to raise no alert, whatever else it contains: declines with retries, reversals, refunds,
+// retransmissions, phones that are off, lawful changes. An anomaly may well raise other rules beside its own: a merchant that
+// is overcharged on each line also creeps over the day (Generator::implied).
 #pragma once
 
 #include <cstdint>
@@ -20,13 +19,21 @@
 
 namespace tillwatch::connectors {
 
-// The names of the anomalies, which are the keys of GeneratorOptions::anomalies and the words in Injected::anomaly.
+// Some of the anomalies, which are the keys of GeneratorOptions::anomalies and the words in Injected::anomaly; all are in
+// anomalies().
 inline constexpr const char* kDuplicateDebit = "duplicate-debit";
 inline constexpr const char* kCodeJump = "code-jump";
 inline constexpr const char* kRateChange = "rate-change";
 inline constexpr const char* kNotifyUnsent = "notify-unsent";
 // A rule that is no anomaly of its own: some rate changes imply it.
 inline constexpr const char* kRateCreep = "rate-creep";
+
+struct Anomaly {
+  std::string name;
+  std::vector<std::string> rules;  // all that it may make speak, of the payments pack
+  bool crowd = false;              // dozens of payments or messages each
+};
+const std::vector<Anomaly>& anomalies();
 
 struct GeneratorOptions {
   uint64_t seed = 1;
@@ -54,6 +61,11 @@ struct GeneratorOptions {
   std::optional<DurationMs> settlement_delay;  // from sale to settlement line; empty: 10:00 of the morning after
 };
 
+// The traffic of a demo: `minutes` from `start` on, as many cards as it takes, an even pace, settlement within minutes; of each
+// kind `anomalies_per_hour`, of those that are a crowd a third of it.
+GeneratorOptions demo_traffic(uint64_t seed, TimeMs start, DurationMs length, double events_per_second,
+                              double anomalies_per_hour);
+
 // Says what is wrong with `options` and what would be right. Generator's constructor aborts on options this refuses.
 Status check_generator_options(const GeneratorOptions& options);
 
@@ -69,13 +81,14 @@ struct GeneratedRecord {
 
 // One injected anomaly: the alert a faultless engine would raise.
 struct Injected {
-  std::string anomaly;                     // one of the four names above
+  std::string anomaly;                     // its name
   std::string rule;                        // the rule that must say so
   std::map<std::string, std::string> key;  // the alert's key: field and text
   TimeMs at = 0;                           // event time at which the alert is raised
   std::string expected_severity;           // once all that bears on it has come in, before it is resolved
   bool resolves = false;
-  std::string resolution;  // reversed, voided, refunded, late_sms, recovered, registry_update; empty while it stands
+  std::string resolution;  // reversed, voided, refunded, late_sms, recovered, …; empty while it stands
+  TimeMs resolves_at = 0;  // event time of that; 0: within the run
   std::string note;        // how it was done, for people
   bool late = false;       // a record it needs arrived beyond the lateness: the alert may be missing, or differ
 

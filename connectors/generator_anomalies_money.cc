@@ -25,11 +25,10 @@ struct Anomalies::Rate {
   bool late = false;
 };
 
-void Anomalies::plan_rate(uint32_t index) {
+void Anomalies::plan_rate(const Actors& actors) {
   using Manner = Rate::Manner;
   using End = Rate::End;
-  const World::Pool& pool = world_.pool(AnomalyKind::rate_change);
-  Merchant& merchant = world_.merchants[pool.first_merchant + index];
+  Merchant& merchant = world_.merchants[actors.merchant];
   const auto story = std::make_shared<Rate>();
   const uint32_t manner = random_.below(20);
   story->manner = manner < 9    ? Manner::creeping
@@ -42,12 +41,12 @@ void Anomalies::plan_rate(uint32_t index) {
   story->end = story->manner == Manner::lowered ? End::stands : end == End::registered && !explained ? End::refunded : end;
   story->lines = story->manner == Manner::once ? 1 : 3 + random_.below(3);
   if (story->manner == Manner::once) merchant.contracts.back().credit.rate_ppm = 6300;
-  story->debit.card = pool.first_card + index;
+  story->debit.card = actors.card;
   world_.cards[story->debit.card].type = CardType::credit;
   story->debit.terminal = merchant.first_terminal;
   story->debit.method = PaymentMethod::card_chip;
   story->debit.settle = false;
-  const TimeMs at = pick_start();
+  const TimeMs at = pick_start(stop_at_ - story_);
   // Company pays by debit card, which is another product: a right line in between would end the run.
   keep_company(story->debit.terminal, at, 2 + random_.below(4), true);
   agenda_.at(at, [this, story](TimeMs now) { charge(story, now); });
@@ -56,7 +55,7 @@ void Anomalies::plan_rate(uint32_t index) {
 // One line with a wrong fee: 63 bp instead of 60, 55 instead of 60, or 299 bp and 3 yuan instead of 63 bp.
 void Anomalies::charge(const std::shared_ptr<Rate>& story, TimeMs at) {
   using Manner = Rate::Manner;
-  till_.take_late();
+  delivery_.take_late();
   Debit debit = story->debit;
   const bool once = story->manner == Manner::once;
   const bool small = story->manner == Manner::with_small_sale && story->wrong == 1 && story->right == 0;
@@ -80,11 +79,11 @@ void Anomalies::charge(const std::shared_ptr<Rate>& story, TimeMs at) {
     story->wrong += 1;
     story->excess_minor += fee - owed;
   }
-  const bool late = till_.take_late();
+  const bool late = delivery_.take_late();
   if (!small && story->wrong == (once ? 1U : 3U)) {
     constexpr const char* kNotes[] = {"63 bp instead of 60", "63 bp instead of 60, a small sale in between",
                                       "299 bp and 3 yuan instead of 63 bp, once", "55 bp instead of 60"};
-    story->truth = add_truth(AnomalyKind::rate_change, story->posted_at, story->manner == Manner::lowered ? "info" : "high",
+    story->truth = add_truth(kRateChange, kRateChange, story->posted_at, story->manner == Manner::lowered ? "info" : "high",
                              kNotes[static_cast<size_t>(story->manner)]);
     truth_[story->truth].key = {{"merchant_id", world_.merchant_of(debit.terminal).id},
                                 {"card_type", "credit"},
@@ -135,7 +134,7 @@ void Anomalies::end_rate(const std::shared_ptr<Rate>& story) {
 
 // A line as the contract says, large enough to prove it.
 void Anomalies::charge_right(const std::shared_ptr<Rate>& story, TimeMs at) {
-  till_.take_late();
+  delivery_.take_late();
   Debit debit = story->debit;
   const int64_t wanted = random_.between(20'000, 150'000);
   debit.amount_minor = till_.free_amount(debit.card, debit.terminal, wanted, false);
@@ -157,22 +156,21 @@ struct Anomalies::Unsent {
   size_t truth = 0;
 };
 
-void Anomalies::plan_unsent(uint32_t index) {
+void Anomalies::plan_unsent(const Actors& actors) {
   using Manner = Unsent::Manner;
-  const World::Pool& pool = world_.pool(AnomalyKind::notify_unsent);
-  const Merchant& merchant = world_.merchants[pool.first_merchant + index / kUnsentPerMerchant];
+  const Merchant& merchant = world_.merchants[actors.merchant];
   const auto story = std::make_shared<Unsent>();
   constexpr Manner kManners[] = {Manner::never,       Manner::never,         Manner::never, Manner::rejected,
                                  Manner::rejected,    Manner::wrong_channel, Manner::late,  Manner::late,
                                  Manner::undone_soon, Manner::undone_after};
   story->manner = kManners[random_.below(10)];
   story->voided = random_.chance(400'000);
-  story->debit.card = pool.first_card + index;
+  story->debit.card = actors.card;
   story->debit.terminal = merchant.first_terminal + random_.below(merchant.terminals);
   story->debit.method = pick_method(random_);
   story->debit.notice = false;
   story->debit.settle = story->manner < Manner::undone_soon;
-  const TimeMs at = pick_start();
+  const TimeMs at = pick_start(stop_at_ - story_);
   keep_company(story->debit.terminal, at, 1 + random_.below(3), false);
   agenda_.at(at, [this, story](TimeMs now) { debit_unsent(story, now); });
 }
@@ -185,7 +183,7 @@ void Anomalies::debit_unsent(const std::shared_ptr<Unsent>& story, TimeMs at) {
                                     "sent too late",
                                     "debit taken back between the two terms",
                                     "debit taken back after the second term"};
-  till_.take_late();
+  delivery_.take_late();
   Debit& debit = story->debit;
   const Card& card = world_.cards[debit.card];
   const Issuer& issuer = world_.issuers[card.issuer];
@@ -194,13 +192,13 @@ void Anomalies::debit_unsent(const std::shared_ptr<Unsent>& story, TimeMs at) {
   if (debit.amount_minor == 0) return;
   story->done = till_.debit(at, debit);
   const bool before_second = story->manner == Manner::late || story->manner == Manner::undone_soon;
-  story->truth = add_truth(AnomalyKind::notify_unsent, at + issuer.submit_within, before_second ? "medium" : "critical",
+  story->truth = add_truth(kNotifyUnsent, kNotifyUnsent, at + issuer.submit_within, before_second ? "medium" : "critical",
                            kNotes[static_cast<size_t>(story->manner)]);
   std::string& id = truth_[story->truth].key["txn_id"];
   append_transaction_id(id, story->done.id);
 
   const auto submit = [&](DurationMs after, Channel channel, SubmitStatus status, uint8_t attempt) {
-    truth_[story->truth].late |= till_.notices().submit(at + after, story->done, channel, status, attempt);
+    till_.notices().submit(at + after, story->done, channel, status, attempt);
   };
   switch (story->manner) {
     case Manner::never:
@@ -208,7 +206,7 @@ void Anomalies::debit_unsent(const std::shared_ptr<Unsent>& story, TimeMs at) {
     case Manner::rejected:
       submit(3000, Channel::sms, SubmitStatus::rejected, 1);
       submit(64'000, Channel::sms, SubmitStatus::rejected, 2);
-      submit(200'000, Channel::sms, SubmitStatus::rejected, 3);
+      submit(150'000, Channel::sms, SubmitStatus::rejected, 3);
       break;
     case Manner::wrong_channel:
       submit(3500, Channel::email, SubmitStatus::accepted, 1);
@@ -232,10 +230,11 @@ void Anomalies::debit_unsent(const std::shared_ptr<Unsent>& story, TimeMs at) {
 }
 
 void Anomalies::undo_unsent(const std::shared_ptr<Unsent>& story, TimeMs at) {
-  till_.take_late();
+  delivery_.take_late();
   Till::Undoing undoing = {.amount_minor = story->done.amount_minor, .link = Link::by_stan, .tell = false};
   if (story->voided) {
     undoing.type = TransactionType::void_sale;
+    undoing.tell = true;  // of a void the holder is told in any case
     undoing.link = Link::by_id;
     undoing.reason = ReasonCode::none;
   }

@@ -17,31 +17,37 @@ Delivery::Delivery(const GeneratorOptions& options, const World& world)
       late_ppm_(parts_per_million(options.late_share)),
       max_disorder_ms_(options.max_disorder_ms),
       partitions_(static_cast<uint32_t>(options.partitions)),
-      reference_partitions_(static_cast<uint32_t>(options.reference_partitions)) {}
+      reference_partitions_(static_cast<uint32_t>(options.reference_partitions)),
+      start_at_(options.start) {}
 
-bool Delivery::send(Transaction fact, bool punctual) {
+void Delivery::send(Transaction fact, bool punctual) {
   fact.fact = ++fact_;
-  return send_place(fact.known_at(), Kind::transaction, transactions_.put(fact), punctual);
+  send_place(fact.known_at(), Kind::transaction, transactions_.put(fact), punctual);
 }
 
-bool Delivery::send(Slip fact) {
+void Delivery::send(Slip fact) {
   fact.fact = ++fact_;
-  return send_place(fact.at, Kind::slip, slips_.put(fact), false);
+  send_place(fact.at, Kind::slip, slips_.put(fact), false);
 }
 
-bool Delivery::send(SettlementLine fact) {
+void Delivery::send(SettlementLine fact) {
   fact.fact = ++fact_;
-  return send_place(fact.posted_at, Kind::settlement, settlements_.put(fact), false);
+  send_place(fact.posted_at, Kind::settlement, settlements_.put(fact), false);
 }
 
-bool Delivery::send(Submission fact) {
+void Delivery::send(Submission fact) {
   fact.fact = ++fact_;
-  return send_place(fact.at, Kind::submission, submissions_.put(fact), false);
+  send_place(fact.at, Kind::submission, submissions_.put(fact), false);
 }
 
-bool Delivery::send(Receipt fact) {
+void Delivery::send(Receipt fact) {
   fact.fact = ++fact_;
-  return send_place(fact.at, Kind::receipt, receipts_.put(fact), false);
+  send_place(fact.at, Kind::receipt, receipts_.put(fact), false);
+}
+
+void Delivery::send(Reply fact) {
+  fact.fact = ++fact_;
+  send_place(fact.at, Kind::reply, replies_.put(fact), false);
 }
 
 void Delivery::send(const ReferenceRecord& fact) {
@@ -54,17 +60,22 @@ void Delivery::send(const ReferenceRecord& fact) {
               .repeated = false});
 }
 
-bool Delivery::send_place(TimeMs sent_at, Kind kind, uint32_t place, bool punctual) {
-  Arrival next = {.arrival = sent_at + random_.between(20, 400),
-                  .order = ++order_,
-                  .place = place,
-                  .kind = kind,
-                  .first_of_two = false,
-                  .repeated = false};
-  const bool late = !punctual && late_ppm_ > 0 && random_.chance(late_ppm_);
+void Delivery::send_place(TimeMs sent_at, Kind kind, uint32_t place, bool punctual) {
+  // What was sent before the run has waited on the broker, in order: a day of it is read in 17 s.
+  constexpr int64_t kBacklogPace = 5000;
+  const bool backlog = sent_at < start_at_;
+  Arrival next = {
+      .arrival = backlog ? start_at_ - kSecond - (start_at_ - sent_at) / kBacklogPace : sent_at + random_.between(20, 400),
+      .order = ++order_,
+      .place = place,
+      .kind = kind,
+      .first_of_two = false,
+      .repeated = false};
+  const bool late = !punctual && !backlog && late_ppm_ > 0 && random_.chance(late_ppm_);
   if (late) {
     next.arrival = sent_at + random_.between(12'000, 45'000);
-  } else if (disorder_ppm_ > 0 && random_.chance(disorder_ppm_)) {
+    late_ = true;
+  } else if (!backlog && disorder_ppm_ > 0 && random_.chance(disorder_ppm_)) {
     next.arrival += random_.between(0, max_disorder_ms_);
   }
   if (redelivery_ppm_ > 0 && random_.chance(redelivery_ppm_)) {
@@ -78,7 +89,6 @@ bool Delivery::send_place(TimeMs sent_at, Kind kind, uint32_t place, bool punctu
   }
   TILLWATCH_CHECK(next.arrival >= given_until_);  // nothing may be sent into the past
   heap_.push(next);
-  return late;
 }
 
 // FNV-1a: fixed for good, so that a seed's partitions never change. The versions of one reference row stay together.
@@ -122,6 +132,8 @@ void Delivery::write(const Arrival& next, GeneratedRecord& record) {
       return write_from(submissions_);
     case Kind::receipt:
       return write_from(receipts_);
+    case Kind::reply:
+      return write_from(replies_);
     case Kind::reference:
       return write_from(references_);
   }

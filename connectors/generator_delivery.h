@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <queue>
+#include <utility>
 #include <vector>
 
 #include "connectors/generator.h"
@@ -38,13 +39,18 @@ class Delivery {
  public:
   Delivery(const GeneratorOptions& options, const World& world);
 
-  // Sends a fact on its way at `sent_at`. True when it will arrive beyond the lateness. A punctual one is never late.
-  bool send(Transaction fact, bool punctual = false);  // sent when the host or, failing it, the terminal knows
-  bool send(Slip fact);
-  bool send(SettlementLine fact);
-  bool send(Submission fact);
-  bool send(Receipt fact);
+  // Sends a fact on its way. A punctual one is never beyond the lateness. What happened before the run has waited on the
+  // broker.
+  void send(Transaction fact, bool punctual = false);  // sent when the host or, failing it, the terminal knows
+  void send(Slip fact);
+  void send(SettlementLine fact);
+  void send(Submission fact);
+  void send(Receipt fact);
+  void send(Reply fact);
   void send(const ReferenceRecord& fact);
+
+  // Whether something sent since the last call arrives beyond the lateness.
+  bool take_late() { return std::exchange(late_, false); }
 
   bool empty() const { return heap_.empty(); }
   TimeMs next_arrival() const { return heap_.top().arrival; }  // not when empty
@@ -54,7 +60,7 @@ class Delivery {
   int32_t partition_of(const std::string& key, bool reference) const;
 
  private:
-  enum class Kind : uint8_t { transaction, slip, settlement, submission, receipt, reference };
+  enum class Kind : uint8_t { transaction, slip, settlement, submission, receipt, reply, reference };
   struct Arrival {
     TimeMs arrival;
     uint64_t order;  // of sending: breaks ties
@@ -68,7 +74,7 @@ class Delivery {
     }
   };
 
-  bool send_place(TimeMs sent_at, Kind kind, uint32_t place, bool punctual);
+  void send_place(TimeMs sent_at, Kind kind, uint32_t place, bool punctual);
   void write(const Arrival& next, GeneratedRecord& record);
 
   Writer writer_;
@@ -76,6 +82,8 @@ class Delivery {
   uint32_t redelivery_ppm_, disorder_ppm_, late_ppm_;
   DurationMs max_disorder_ms_;
   uint32_t partitions_, reference_partitions_;
+  TimeMs start_at_;
+  bool late_ = false;
   uint64_t order_ = 0;
   uint64_t fact_ = 0;
   TimeMs given_until_ = kBeforeAllTime;  // the arrival of the last record popped
@@ -85,6 +93,7 @@ class Delivery {
   Waiting<SettlementLine> settlements_;
   Waiting<Submission> submissions_;
   Waiting<Receipt> receipts_;
+  Waiting<Reply> replies_;
   Waiting<ReferenceRecord> references_;
 };
 

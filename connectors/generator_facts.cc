@@ -1,5 +1,7 @@
 #include "connectors/generator_facts.h"
 
+#include <iterator>
+
 #include "connectors/generator_json.h"
 
 namespace tillwatch::connectors::generation {
@@ -31,9 +33,12 @@ const char* name_of(PaymentMethod method) {
 
 const char* name_of(CardType type) { return type == CardType::credit ? "credit" : "debit"; }
 
-const char* provider_name(uint8_t provider) {
+std::string provider_name(uint32_t provider) {
   static constexpr const char* kNames[] = {"aliyun-sim", "tencent-sim", "huawei-sim"};
-  return kNames[provider];
+  if (provider < std::size(kNames)) return kNames[provider];
+  std::string name = "regional-sim-";  // one bank's own gateway
+  append_padded(name, provider, 4);
+  return name;
 }
 
 int64_t pick_amount(Random& random, uint16_t mcc) {
@@ -67,13 +72,18 @@ std::string card_token(const Card& card) {
   return token;
 }
 
-std::string issuer_id(uint8_t issuer) {
+std::string issuer_id(uint32_t issuer) {
   std::string id;
   append_padded(id, 900U + issuer, 4);
   return id;
 }
 
-std::string acquirer_id(uint8_t acquirer) { return std::to_string(990 + acquirer) + "10001"; }
+// 990 to 999, then a number: no institution has these.
+std::string acquirer_id(uint32_t acquirer) {
+  std::string id = std::to_string(990 + acquirer % 10) + "1";
+  append_padded(id, 1 + acquirer / 10, 4);
+  return id;
+}
 
 std::string merchant_name(const World& world, uint32_t merchant) {
   std::string name;

@@ -44,8 +44,11 @@ struct Transaction {
   TimeMs host_at = 0;  // 0: the terminal's own report, of which the host knows nothing
   uint64_t rrn = 0;    // 0: none
   int64_t amount_minor = 0;
+  int64_t billed_minor = 0;  // the cashier's bill; 0: the amount
   uint32_t card = 0;
-  uint32_t terminal = 0;
+  uint32_t terminal = 0;  // whose merchant and terminal id it goes under
+  uint32_t device = 0;    // the terminal that stands there: serial number, software, place
+  int32_t moved_e4 = 0;   // so far north of its place the device says it is, in 1e-4 degrees
   uint32_t stan = 0;
   uint32_t batch = 0;
   uint32_t order = 0;   // 0: none
@@ -103,11 +106,26 @@ struct SettlementLine {
   uint16_t settled_mcc = 0;
   PaymentMethod method = PaymentMethod::card_chip;
   LineType type = LineType::sale;
+  bool other_account = false;  // paid to one that is not the merchant's
 };
 
-enum class NoticeCategory : uint8_t { debit, refund_done, otp };
+enum class NoticeCategory : uint8_t { debit, refund_done, refund_promised, declined, other };
 enum class Channel : uint8_t { sms, app_push, wechat, email };
 enum class SubmitStatus : uint8_t { accepted, rejected };
+// Why a message was refused, or not delivered.
+enum class FailureCause : uint8_t { none, recipient_off, invalid_number, content_blocked, congestion, carrier_internal, auth };
+// What is wrong with a text.
+enum class Flaw : uint8_t { none, no_signature, unknown_link, unknown_contact, asks_code, advertising, too_long };
+
+// What a text says, where that is not as the transaction was.
+struct Saying {
+  int64_t amount_minor = 0;  // 0: the submission's
+  int32_t tail = -1;         // last digits of the card; -1: its own
+  DurationMs off = 0;        // the time it says, less the transaction's
+  bool credit = false;       // money coming in
+  bool parsed = true;        // the sender says it in fields as well
+  Flaw flaw = Flaw::none;
+};
 
 struct Submission {
   TransactionId transaction;  // number 0: the submission does not say
@@ -123,8 +141,12 @@ struct Submission {
   ReasonCode refund_reason = ReasonCode::none;
   Channel channel = Channel::sms;
   SubmitStatus status = SubmitStatus::accepted;
+  FailureCause cause = FailureCause::congestion;  // of a rejected one
   bool to_merchant = false;
   uint8_t attempt = 1;
+  uint32_t sender = 0;       // of its own: key, address and template; 0: the banks' usual one
+  uint64_t phone_owner = 0;  // phone_of() has the phone; 0: the recipient
+  Saying saying;
 };
 
 struct Receipt {
@@ -134,8 +156,16 @@ struct Receipt {
   uint64_t message = 0;
   uint32_t card = 0;
   uint32_t merchant = 0;
+  uint64_t phone_owner = 0;
   bool to_merchant = false;
-  bool delivered = true;  // else the phone was off until the message expired
+  FailureCause cause = FailureCause::none;  // none: delivered
+};
+
+// What a holder answers to a message: take me off the list.
+struct Reply {
+  TimeMs at = 0;
+  uint64_t fact = 0;
+  uint32_t card = 0;
 };
 
 // A reference record, written when it was decided on. Its key is the natural key, '@' and effective_from.
@@ -158,9 +188,9 @@ constexpr uint64_t phone_of(uint64_t owner) { return mix(owner ^ 0x70686f6e65ULL
 void append_card_token(std::string& out, const Card& card);
 std::string card_token(const Card& card);
 void append_merchant_name(std::string& out, uint16_t mcc, uint32_t merchant);
-const char* provider_name(uint8_t provider);
-std::string issuer_id(uint8_t issuer);
-std::string acquirer_id(uint8_t acquirer);
+std::string provider_name(uint32_t provider);
+std::string issuer_id(uint32_t issuer);
+std::string acquirer_id(uint32_t acquirer);
 std::string merchant_name(const World& world, uint32_t merchant);
 
 }  // namespace tillwatch::connectors::generation

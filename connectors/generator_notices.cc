@@ -14,7 +14,7 @@ DurationMs Notices::wait_before_telling() {
   return random_.chance(920'000) ? random_.between(900, 8000) : random_.between(8000, 40'000);
 }
 
-Submission Notices::start(TimeMs at, const Transaction& about) {
+Submission Notices::draft(TimeMs at, const Transaction& about) {
   Submission submission;
   submission.transaction = submission.about = about.id;
   submission.at = at;
@@ -26,19 +26,34 @@ Submission Notices::start(TimeMs at, const Transaction& about) {
   return submission;
 }
 
-bool Notices::send(const Submission& submission) {
-  const bool late = delivery_.send(submission);
-  if (submission.status != SubmitStatus::accepted) return late;
+// One in five hundred finds the phone switched off; the sender turns to the holder's app then.
+void Notices::send(const Submission& submission) {
+  const bool off = random_.chance(2000) && submission.channel == Channel::sms;
+  send(submission, {.cause = off ? FailureCause::recipient_off : FailureCause::none});
+  if (!off || submission.transaction.number == 0 || submission.status != SubmitStatus::accepted) return;
+  Submission again = submission;
+  again.at += random_.between(70'000, 180'000);
+  again.message = ++message_;
+  again.channel = Channel::app_push;
+  again.attempt += 1;
+  send(again, {});
+}
+
+void Notices::send(const Submission& submission, const Fate& fate) {
+  delivery_.send(submission);
+  if (submission.status != SubmitStatus::accepted || !fate.reported) return;
   Receipt receipt;
   receipt.sent_at = submission.at;
-  receipt.at = submission.at + (random_.chance(970'000) ? random_.between(900, 6000) : random_.between(6000, 60'000));
+  receipt.at = submission.at + (fate.after != 0           ? fate.after
+                                : random_.chance(970'000) ? random_.between(900, 6000)
+                                                          : random_.between(6000, 60'000));
   receipt.message = submission.message;
   receipt.card = submission.card;
   receipt.merchant = submission.merchant;
+  receipt.phone_owner = submission.phone_owner;
   receipt.to_merchant = submission.to_merchant;
-  receipt.delivered = !random_.chance(2000);
+  receipt.cause = fate.cause;
   delivery_.send(receipt);
-  return late;
 }
 
 Notices::Told Notices::tell_of_debit(const Transaction& debit, bool by_tail, bool at_once) {
@@ -51,27 +66,27 @@ Notices::Told Notices::tell_of_debit(const Transaction& debit, bool by_tail, boo
   if (maintenance_end != 0 && !at_once) {
     // What is owed within the window is due 300 s after its end.
     told.at = std::max(told.at, maintenance_end + random_.between(5000, 120'000));
-    told.late = submit(told.at, debit, usual_channel(card), SubmitStatus::accepted, 1);
+    submit(told.at, debit, usual_channel(card), SubmitStatus::accepted, 1);
     return told;
   }
   if (!at_once && random_.chance(30'000)) {
-    told.late = submit(told.at, debit, usual_channel(card), SubmitStatus::rejected, 1);
+    submit(told.at, debit, usual_channel(card), SubmitStatus::rejected, 1);
     const bool can_push = (card.channels & kByPush) != 0;
     told.at += random_.between(4000, 18'000);
-    told.late |= submit(told.at, debit, can_push ? Channel::app_push : usual_channel(card), SubmitStatus::accepted, 2);
+    submit(told.at, debit, can_push ? Channel::app_push : usual_channel(card), SubmitStatus::accepted, 2);
     return told;
   }
-  Submission submission = start(told.at, debit);
+  Submission submission = draft(told.at, debit);
   told.by_tail = by_tail && random_.chance(33'000);
   if (told.by_tail) submission.transaction = {};
-  told.late = send(submission);
+  send(submission);
   return told;
 }
 
 void Notices::tell_merchant(const Transaction& debit) {
   const Merchant& merchant = world_.merchant_of(debit.terminal);
   if (!merchant.notified || debit.amount_minor < merchant.min_notify_minor) return;
-  Submission submission = start(debit.known_at() + random_.between(900, 8000), debit);
+  Submission submission = draft(debit.known_at() + random_.between(900, 8000), debit);
   submission.to_merchant = true;
   submission.channel = Channel::app_push;
   send(submission);
@@ -79,7 +94,7 @@ void Notices::tell_merchant(const Transaction& debit) {
 
 void Notices::tell_of_refund(const Transaction& refund) {
   if (!world_.cards[refund.card].enabled) return;
-  Submission submission = start(refund.known_at() + wait_before_telling(), refund);
+  Submission submission = draft(refund.known_at() + wait_before_telling(), refund);
   submission.category = NoticeCategory::refund_done;
   submission.refund = refund.refund;
   submission.refund_reason = refund.reason;
@@ -91,17 +106,17 @@ void Notices::tell_of_inquiry(TimeMs at, uint32_t card) {
   submission.at = at;
   submission.message = ++message_;
   submission.card = card;
-  submission.category = NoticeCategory::otp;
+  submission.category = NoticeCategory::other;
   submission.channel = usual_channel(world_.cards[card]);
   send(submission);
 }
 
-bool Notices::submit(TimeMs at, const Transaction& about, Channel channel, SubmitStatus status, uint8_t attempt) {
-  Submission submission = start(at, about);
+void Notices::submit(TimeMs at, const Transaction& about, Channel channel, SubmitStatus status, uint8_t attempt) {
+  Submission submission = draft(at, about);
   submission.channel = channel;
   submission.status = status;
   submission.attempt = attempt;
-  return send(submission);
+  send(submission);
 }
 
 }  // namespace tillwatch::connectors::generation

@@ -19,8 +19,7 @@ class Notices {
   // without txn_id (the caller has made sure that tail and amount find this debit alone). Says whether it did.
   struct Told {
     bool by_tail = false;
-    bool late = false;  // a message arrives beyond the lateness
-    TimeMs at = 0;      // when it was accepted; 0: nobody was told
+    TimeMs at = 0;  // when it was accepted; 0: nobody was told
   };
   Told tell_of_debit(const Transaction& debit, bool by_tail, bool at_once);
   // Tells the merchant, if it has subscribed.
@@ -30,12 +29,21 @@ class Notices {
   // Another message, which is about no transaction.
   void tell_of_inquiry(TimeMs at, uint32_t card);
 
-  // One message on its way at `at`, with its receipt if it was accepted. True when it arrives beyond the lateness.
-  bool submit(TimeMs at, const Transaction& about, Channel channel, SubmitStatus status, uint8_t attempt);
+  // One message on its way at `at`, with its receipt if it was accepted.
+  void submit(TimeMs at, const Transaction& about, Channel channel, SubmitStatus status, uint8_t attempt);
+
+  // A message about `about`, to be changed and sent.
+  Submission draft(TimeMs at, const Transaction& about);
+  // What becomes of an accepted one.
+  struct Fate {
+    bool reported = true;
+    DurationMs after = 0;  // 0: some seconds
+    FailureCause cause = FailureCause::none;
+  };
+  void send(const Submission& submission, const Fate& fate);
 
  private:
-  Submission start(TimeMs at, const Transaction& about);
-  bool send(const Submission& submission);
+  void send(const Submission& submission);
   DurationMs wait_before_telling();
   Channel usual_channel(const Card& card) const;
 

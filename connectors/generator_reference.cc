@@ -46,29 +46,28 @@ ReferenceRecord category_record(const Category& category, TimeMs since) {
   return record;
 }
 
-ReferenceRecord acquirer_record(uint8_t acquirer, TimeMs since) {
-  const std::string id = acquirer_id(acquirer);
-  ReferenceRecord record = start_record("ref.acquirer", id, since, since);
+ReferenceRecord region_record(uint32_t row, TimeMs since) {
+  const City& city = cities()[row / 2];
+  const bool gb = row % 2 == 1;
+  const char* const code = gb ? city.gb_code : city.union_pay_code;
+  ReferenceRecord record = start_record("ref.region", code, since, since);
   JsonObject json(record.value);
-  json.text("schema", "acquirer/1");
-  json.text("acquirer_id", id);
-  json.begin_array("mid_prefixes");
-  json.element(std::to_string(990 + acquirer));
-  json.end_array();
-  json.text("licence_no", "Z" + id + "000");
-  json.begin_array("licence_types");
-  json.element("bank_card_acquiring");
-  json.end_array();
-  json.begin_array("regions");
-  json.element("*");
-  json.end_array();
-  json.date("licence_valid_to", since + 3650 * kDay);
-  json.text("status", "licensed");
+  json.text("schema", "region/1");
+  json.text("code", code);
+  json.text("system", gb ? "gb" : "unionpay");
+  json.text("province", city.province);
+  json.text("city", city.name);
+  json.text("gb", city.gb_code);
+  json.begin_object("location");
+  json.decimal("lat", city.latitude_e4, 4);
+  json.decimal("lon", city.longitude_e4, 4);
+  json.text("coord_system", "WGS84");
+  json.end_object();
   end_record(json, since, since);
   return record;
 }
 
-ReferenceRecord sla_record(const World& world, uint8_t issuer, TimeMs since) {
+ReferenceRecord sla_record(const World& world, uint32_t issuer, TimeMs since) {
   const std::string id = issuer_id(issuer);
   ReferenceRecord record = start_record("ref.issuer_sla", id, since, since);
   JsonObject json(record.value);
@@ -97,38 +96,6 @@ ReferenceRecord maintenance_record(const Maintenance& window, TimeMs recorded_at
   json.end_array();
   json.time("effective_to", window.to);
   end_record(json, window.from, recorded_at);
-  return record;
-}
-
-ReferenceRecord terminal_record(const World& world, uint32_t index) {
-  const Terminal& terminal = world.terminals[index];
-  const Merchant& merchant = world.merchants[terminal.merchant];
-  std::string id;
-  append_padded(id, 100U + index, 8);
-  const std::string serial = terminal_serial(index);
-  ReferenceRecord record = start_record("ref.terminal", serial, merchant.effective_from, merchant.effective_from + 9 * kHour);
-  JsonObject json(record.value);
-  json.text("schema", "terminal/1");
-  json.text("terminal_id", id);
-  json.text("terminal_sn", serial);
-  json.text("merchant_id", merchant.id);
-  json.text("acquirer_id", acquirer_id(merchant.acquirer));
-  json.padded("device_type", terminal.device_type, 2);
-  json.text("network_license", "P3100");
-  json.boolean("certified", true);
-  json.text("mobility", "fixed");
-  json.begin_object("location");
-  json.decimal("lat", terminal.latitude_e4, 4);
-  json.decimal("lon", terminal.longitude_e4, 4);
-  json.text("coord_system", "WGS84");
-  json.end_object();
-  json.number("geofence_m", 5000);
-  json.text("slip_capability", terminal.slip == SlipKind::paper ? "paper" : "electronic");
-  json.boolean("supports_sms", true);
-  json.boolean("offline_capable", terminal.offline_capable);
-  json.boolean("shared_merchants", false);
-  json.text("app_version", "2.3." + std::to_string(terminal.app_version));
-  end_record(json, merchant.effective_from, merchant.effective_from + 9 * kHour);
   return record;
 }
 
@@ -166,9 +133,9 @@ struct Terms {
   std::string issuer;
 };
 
-ReferenceRecord subscription_record(const Terms& terms, TimeMs since) {
+ReferenceRecord subscription_record(const Terms& terms, TimeMs since, TimeMs recorded_at) {
   const char* role = terms.of_card ? "cardholder" : "merchant";
-  ReferenceRecord record = start_record("ref.subscription", terms.subject_id + "|" + role, since, since);
+  ReferenceRecord record = start_record("ref.subscription", terms.subject_id + "|" + role, since, recorded_at);
   JsonObject json(record.value);
   json.text("schema", "subscription/1");
   json.text("subject", terms.of_card ? "card" : "merchant");
@@ -200,7 +167,7 @@ ReferenceRecord subscription_record(const Terms& terms, TimeMs since) {
     json.time("opt_out_at", since + 30 * kDay);
   }
   if (!terms.issuer.empty()) json.text("issuer_id", terms.issuer);
-  end_record(json, since, since);
+  end_record(json, since, recorded_at);
   return record;
 }
 
@@ -227,6 +194,69 @@ Terms terms_of_merchant(const Merchant& merchant, uint32_t index) {
 }
 
 }  // namespace
+
+ReferenceRecord acquirer_version(const World& world, uint32_t acquirer, Licence licence, TimeMs effective_from,
+                                 TimeMs recorded_at) {
+  const std::string id = acquirer_id(acquirer);
+  ReferenceRecord record = start_record("ref.acquirer", id, effective_from, recorded_at);
+  JsonObject json(record.value);
+  json.text("schema", "acquirer/1");
+  json.text("acquirer_id", id);
+  json.begin_array("mid_prefixes");
+  json.element(id.substr(0, 3));
+  json.end_array();
+  json.text("licence_no", "Z" + id);
+  json.begin_array("licence_types");
+  json.element(licence == Licence::other_business ? "prepaid_card" : "bank_card_acquiring");
+  json.end_array();
+  json.begin_array("regions");
+  json.element(licence == Licence::other_region ? "46" : "*");  // Hainan, where none of the cities lies
+  json.end_array();
+  json.date("licence_valid_to", world.began_at + (licence == Licence::expired ? -2 : 2920) * kDay);
+  json.text("status", licence == Licence::revoked ? "revoked" : "licensed");
+  end_record(json, effective_from, recorded_at);
+  return record;
+}
+
+ReferenceRecord terminal_version(const World& world, uint32_t index, const Placement& placement, TimeMs effective_from,
+                                 TimeMs recorded_at) {
+  const Terminal& terminal = world.terminals[index];
+  const uint32_t account = placement.account.value_or(index);
+  const Merchant& merchant = world.merchant_of(account);
+  std::string id;
+  append_padded(id, 100U + account, 8);
+  const std::string serial = terminal_serial(index);
+  ReferenceRecord record = start_record("ref.terminal", serial, effective_from, recorded_at);
+  JsonObject json(record.value);
+  json.text("schema", "terminal/1");
+  json.text("terminal_id", id);
+  json.text("terminal_sn", serial);
+  json.text("merchant_id", merchant.id);
+  json.text("acquirer_id", acquirer_id(merchant.acquirer));
+  json.padded("device_type", terminal.device_type, 2);
+  json.text("network_license", "P3100");
+  json.boolean("certified", terminal.certified || placement.certified);
+  json.text("mobility", "fixed");
+  json.begin_object("location");
+  json.decimal("lat", terminal.latitude_e4 + placement.moved_e4, 4);
+  json.decimal("lon", terminal.longitude_e4, 4);
+  json.text("coord_system", "WGS84");
+  json.end_object();
+  json.number("geofence_m", 5000);
+  json.text("slip_capability", terminal.slip == SlipKind::paper ? "paper" : "electronic");
+  json.boolean("supports_sms", true);
+  json.boolean("offline_capable", terminal.offline_capable);
+  json.boolean("shared_merchants", false);
+  json.text("app_version", "2.3." + std::to_string(terminal.app_version));
+  end_record(json, effective_from, recorded_at);
+  return record;
+}
+
+ReferenceRecord subscription_version(const Card& card, uint64_t phone_owner, TimeMs effective_from, TimeMs recorded_at) {
+  Terms terms = terms_of_card(card);
+  terms.phone_owner = phone_owner;
+  return subscription_record(terms, effective_from, recorded_at);
+}
 
 ReferenceRecord merchant_version(const World& world, uint32_t merchant, uint16_t mcc, TimeMs effective_from,
                                  TimeMs recorded_at) {
@@ -281,7 +311,7 @@ ReferenceRecord contract_version(const World& world, uint32_t merchant, const Co
 }
 
 bool Prologue::next(ReferenceRecord& record) {
-  constexpr uint32_t kTables = 9;
+  constexpr uint32_t kTables = 10;
   for (; table_ < kTables; ++table_, row_ = 0, version_ = 0) {
     if (next_of_table(record)) return true;
   }
@@ -291,11 +321,12 @@ bool Prologue::next(ReferenceRecord& record) {
 // The row at hand of the table at hand, and one step on; false at the end of the table.
 bool Prologue::next_of_table(ReferenceRecord& record) {
   const TimeMs since = local_midnight(options_.start) - kLongBefore;
-  const size_t rows[] = {categories().size(),     kAcquirers,         world_.issuers.size(), world_.maintenance.size(),
-                         world_.terminals.size(), world_.cards.size()};
-  if (table_ == 6) return next_merchant(record);
-  if (table_ == 7) return next_contract(record);
-  if (table_ == 8) return next_merchant_subscription(record);
+  const size_t rows[] = {categories().size(),     world_.acquirers.size(), world_.issuers.size(), world_.maintenance.size(),
+                         world_.terminals.size(), world_.cards.size(),     2 * cities().size()};
+  if (table_ == 7) return next_merchant(record);
+  if (table_ == 8) return next_contract(record);
+  if (table_ == 9) return next_merchant_subscription(record);
+  while (table_ == 4 && row_ < rows[4] && !world_.terminals[row_].registered) ++row_;
   if (row_ >= rows[table_]) return false;
   const uint32_t row = row_++;
   switch (table_) {
@@ -303,19 +334,23 @@ bool Prologue::next_of_table(ReferenceRecord& record) {
       record = category_record(categories()[row], since);
       break;
     case 1:
-      record = acquirer_record(static_cast<uint8_t>(row), since);
+      record = acquirer_version(world_, row, world_.acquirers[row].licence, since, since);
       break;
     case 2:
-      record = sla_record(world_, static_cast<uint8_t>(row), since);
+      record = sla_record(world_, row, since);
       break;
     case 3:
       record = maintenance_record(world_.maintenance[row], local_midnight(options_.start) - 7 * kDay);
       break;
     case 4:
-      record = terminal_record(world_, row);
+      record = terminal_version(world_, row, {}, world_.merchant_of(row).effective_from,
+                                world_.merchant_of(row).effective_from + 9 * kHour);
+      break;
+    case 5:
+      record = subscription_version(world_.cards[row], world_.cards[row].phone_owner(), since, since);
       break;
     default:
-      record = subscription_record(terms_of_card(world_.cards[row]), since);
+      record = region_record(row, since);
       break;
   }
   return true;
@@ -343,7 +378,8 @@ bool Prologue::next_contract(ReferenceRecord& record) {
 bool Prologue::next_merchant_subscription(ReferenceRecord& record) {
   while (row_ < world_.merchants.size() && !world_.merchants[row_].notified) ++row_;
   if (row_ >= world_.merchants.size()) return false;
-  record = subscription_record(terms_of_merchant(world_.merchants[row_], row_), world_.merchants[row_].effective_from);
+  const TimeMs since = world_.merchants[row_].effective_from;
+  record = subscription_record(terms_of_merchant(world_.merchants[row_], row_), since, since);
   next_row();
   return true;
 }

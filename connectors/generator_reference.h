@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "connectors/generator_facts.h"
 #include "connectors/generator_world.h"
@@ -13,6 +14,19 @@ ReferenceRecord merchant_version(const World& world, uint32_t merchant, uint16_t
                                  TimeMs recorded_at);
 // One version of a merchant's rate contract.
 ReferenceRecord contract_version(const World& world, uint32_t merchant, const Contract& contract);
+
+// Where a terminal is registered, and as what.
+struct Placement {
+  std::optional<uint32_t> account = {};  // the terminal under whose merchant and terminal id it stands; its own when empty
+  int32_t moved_e4 = 0;                  // so far north of where it was, in 1e-4 degrees
+  bool certified = false;                // now, if it was not
+};
+ReferenceRecord terminal_version(const World& world, uint32_t terminal, const Placement& placement, TimeMs effective_from,
+                                 TimeMs recorded_at);
+ReferenceRecord acquirer_version(const World& world, uint32_t acquirer, Licence licence, TimeMs effective_from,
+                                 TimeMs recorded_at);
+// A holder's subscription, with the phone of `phone_owner`.
+ReferenceRecord subscription_version(const Card& card, uint64_t phone_owner, TimeMs effective_from, TimeMs recorded_at);
 
 // Gives every reference record known before the start, one at a time, so that a large world need not be held twice.
 class Prologue {

@@ -32,11 +32,11 @@ InputState GeneratorSource::state(uint32_t index) const {
   return state;
 }
 
+std::chrono::microseconds GeneratorSource::wall_time(DurationMs traffic) const {
+  return std::chrono::microseconds(static_cast<int64_t>(static_cast<double>(traffic) * 1000 / options_.speed));
+}
+
 Expected<PollResult> GeneratorSource::poll(RecordBatch& batch, size_t max_records, std::chrono::milliseconds wait) {
-  if (!started_) {
-    began_ = std::chrono::steady_clock::now();
-    started_ = true;
-  }
   const auto give_up = std::chrono::steady_clock::now() + wait;
   size_t handed = 0;
   while (handed < max_records) {
@@ -49,8 +49,12 @@ Expected<PollResult> GeneratorSource::poll(RecordBatch& batch, size_t max_record
     }
     // Reference records come before the traffic and are not waited for.
     const DurationMs since_start = record_.arrival - options_.traffic.start;
-    if (options_.speed > 0 && since_start > 0) {
-      const auto due = began_ + std::chrono::microseconds(static_cast<int64_t>(static_cast<double>(since_start) * 1000 / options_.speed));
+    const uint32_t input = input_of(record_);
+    const bool known = input < skip_until_.size() && offsets_[input] < skip_until_[input];
+    if (options_.speed > 0 && since_start > 0 && !known) {
+      if (!started_) began_ = std::chrono::steady_clock::now() - wall_time(since_start);
+      started_ = true;
+      const auto due = began_ + wall_time(since_start);
       if (due > std::chrono::steady_clock::now()) {
         if (handed > 0 || due > give_up) {
           if (handed == 0) std::this_thread::sleep_until(give_up);
@@ -59,12 +63,10 @@ Expected<PollResult> GeneratorSource::poll(RecordBatch& batch, size_t max_record
         std::this_thread::sleep_until(due);
       }
     }
-    const uint32_t input = input_of(record_);
     const int64_t offset = offsets_[input]++;
     now_ = std::max(now_, record_.arrival);
     pending_ = false;
-    const auto skip = input < skip_until_.size() ? skip_until_[input] : 0;
-    if (offset < skip) continue;
+    if (known) continue;
     batch.add(input, offset, record_.arrival, record_.key, record_.value);
     ++handed;
   }

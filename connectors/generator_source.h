@@ -14,8 +14,8 @@ struct GeneratorSourceOptions {
   double speed = 0;  // seconds of traffic per second of wall clock; 0: as fast as it is read
 };
 
-// A source that is finished when the traffic is. Offsets count the records of a partition; going on at a position makes the same
-// traffic again from the start and leaves out what was read.
+// A source that is finished when the traffic is. Offsets count the records of a partition; going on at a position makes the
+// same traffic again from the start and leaves out what was read.
 class GeneratorSource final : public Source {
  public:
   explicit GeneratorSource(const GeneratorSourceOptions& options);
@@ -35,6 +35,7 @@ class GeneratorSource final : public Source {
   TimeMs traffic_time() const { return now_; }  // arrival of the latest record handed out
 
  private:
+  std::chrono::microseconds wall_time(DurationMs traffic) const;  // not at speed 0
   uint32_t input_of(const GeneratedRecord& record);
   void restart();
 
@@ -44,7 +45,7 @@ class GeneratorSource final : public Source {
   std::vector<int64_t> offsets_;  // next of each input
   std::vector<int64_t> skip_until_;
   GeneratedRecord record_;
-  bool pending_ = false;   // record_ is made and not handed out
+  bool pending_ = false;  // record_ is made and not handed out
   bool finished_ = false;
   TimeMs now_ = 0;
   std::chrono::steady_clock::time_point began_;

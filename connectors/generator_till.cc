@@ -40,6 +40,13 @@ int64_t Till::free_amount(uint32_t card, uint32_t terminal, int64_t wanted_minor
   return 0;
 }
 
+int64_t Till::unseen_amount(uint32_t card, int64_t wanted_minor) {
+  uint64_t key = tail_key(world_.cards[card], wanted_minor);
+  while (seen_by_tail_.has(key) || taken_by_tail_.has(key)) key = tail_key(world_.cards[card], ++wanted_minor);
+  taken_by_tail_.add(key);
+  return wanted_minor;
+}
+
 void Till::remember(const Transaction& debit) {
   for (Recent* recent : {&paid_, &seen_by_tail_, &taken_by_tail_}) recent->turn(debit.at());
   paid_.add(paid_key(debit.card, world_.terminals[debit.terminal].merchant, debit.amount_minor));
@@ -54,7 +61,7 @@ Transaction Till::start(TimeMs at, TransactionType type, uint32_t card, uint32_t
   transaction.host_at = at;
   transaction.type = type;
   transaction.card = card;
-  transaction.terminal = terminal;
+  transaction.terminal = transaction.device = terminal;
   transaction.stan = at_terminal.stan = at_terminal.stan % 999'999 + 1;
   transaction.batch = static_cast<uint32_t>(clearing_day % 1'000'000);
   transaction.rrn = static_cast<uint64_t>(clearing_day % 1000) * 1'000'000'000 + transaction_ % 1'000'000'000;
@@ -68,6 +75,9 @@ Transaction Till::debit(TimeMs at, const Debit& debit) {
   transaction.method = debit.method;
   transaction.order = debit.order;
   transaction.answered = debit.answered;
+  transaction.billed_minor = debit.billed_minor;
+  transaction.device = debit.device.value_or(debit.terminal);
+  transaction.moved_e4 = debit.moved_e4;
   if (debit.mcc != 0) transaction.mcc = debit.mcc;
   if (debit.host_at != 0) {
     transaction.host_at = debit.host_at;
@@ -80,14 +90,13 @@ Transaction Till::debit(TimeMs at, const Debit& debit) {
   }
   const bool alone = !seen_by_tail_.has(tail_key(world_.cards[debit.card], debit.amount_minor));
   remember(transaction);
-  late_ |= delivery_.send(transaction);
+  delivery_.send(transaction);
   if (debit.slip) print_slip(transaction);
   if (debit.notice) {
     const auto told = notices_.tell_of_debit(transaction, debit.by_tail && alone && !transaction.offline, debit.at_once);
     if (told.by_tail) taken_by_tail_.add(tail_key(world_.cards[debit.card], debit.amount_minor));
-    late_ |= told.late;
   }
-  notices_.tell_merchant(transaction);
+  if (debit.tell_merchant) notices_.tell_merchant(transaction);
   if (debit.settle) settle(transaction);
   return transaction;
 }
@@ -96,21 +105,12 @@ Transaction Till::debit(TimeMs at, const Debit& debit) {
 // and is printed again.
 void Till::print_slip(const Transaction& transaction) {
   const bool paper = world_.terminals[transaction.terminal].slip == SlipKind::paper;
-  Slip slip;
-  slip.transaction = transaction.id;
-  slip.at = transaction.known_at() + random_.between(600, 3000);
-  slip.card = transaction.card;
-  slip.terminal = transaction.terminal;
-  slip.stan = transaction.stan;
-  slip.batch = transaction.batch;
-  slip.status = paper ? SlipStatus::printed : SlipStatus::e_slip_signed;
-  if (paper && random_.chance(5000)) {
-    slip.status = SlipStatus::failed;
-    delivery_.send(slip);
-    slip.status = SlipStatus::reprinted;
-    slip.at += random_.between(8000, 40'000);
+  const TimeMs at = transaction.known_at() + random_.between(600, 3000);
+  if (!paper || !random_.chance(5000)) {
+    return try_slip(at, transaction, paper ? SlipStatus::printed : SlipStatus::e_slip_signed);
   }
-  late_ |= delivery_.send(slip);
+  try_slip(at, transaction, SlipStatus::failed);
+  try_slip(at + random_.between(8000, 40'000), transaction, SlipStatus::reprinted);
 }
 
 Transaction Till::plain(TimeMs at, TransactionType type, const Debit& debit, TransactionStatus status, uint16_t response_code) {
@@ -125,7 +125,7 @@ Transaction Till::plain(TimeMs at, TransactionType type, const Debit& debit, Tra
     transaction.original = debit.completes->id;
     transaction.original_amount_minor = debit.completes->amount_minor;
   }
-  late_ |= delivery_.send(transaction);
+  delivery_.send(transaction);
   return transaction;
 }
 
@@ -140,8 +140,8 @@ Transaction Till::undo(TimeMs at, const Transaction& original, const Undoing& un
   transaction.original_stan = original.stan;
   transaction.original_batch = original.batch;
   transaction.original_amount_minor = original.amount_minor;
-  if (undoing.type == TransactionType::refund) transaction.refund = ++refund_;
-  late_ |= delivery_.send(transaction, undoing.punctual);
+  if (undoing.type == TransactionType::refund) transaction.refund = undoing.refund != 0 ? undoing.refund : ++refund_;
+  delivery_.send(transaction, undoing.punctual);
   if (undoing.tell) notices_.tell_of_refund(transaction);
   if (undoing.type == TransactionType::refund) settle(transaction);
   return transaction;
@@ -153,15 +153,27 @@ void Till::retransmit(const Transaction& transaction) {
   delivery_.send(again);
 }
 
-void Till::report_timeout(TimeMs at, const Transaction& transaction) {
+void Till::report(TimeMs at, const Transaction& transaction, TransactionStatus status) {
   Transaction report = transaction;
   report.id = {.number = ++transaction_, .at = at};
   report.host_at = 0;
   report.rrn = 0;
-  report.status = TransactionStatus::timeout;
-  report.response_code = 68;
+  report.status = status;
+  report.response_code = status == TransactionStatus::timeout ? 68 : 0;
   report.answered = false;
   delivery_.send(report);
+}
+
+void Till::try_slip(TimeMs at, const Transaction& transaction, SlipStatus status) {
+  Slip slip;
+  slip.transaction = transaction.id;
+  slip.at = at;
+  slip.card = transaction.card;
+  slip.terminal = transaction.terminal;
+  slip.stan = transaction.stan;
+  slip.batch = transaction.batch;
+  slip.status = status;
+  delivery_.send(slip);
 }
 
 // What is cleared today is posted the next morning from ten o'clock on, or after the delay asked for.
@@ -192,11 +204,11 @@ void Till::settle(const Transaction& transaction, int64_t amount_minor, const Po
     line.fee_minor = contract.refund_fee_returned ? -full : 0;
     line.flat_minor = contract.refund_fee_returned ? -price.flat_minor : 0;
   }
-  const World::Pool& pool = world_.pool(AnomalyKind::rate_change);
-  if (line.type == LineType::sale && world_.terminals[line.terminal].merchant - pool.first_merchant < pool.merchants) {
+  line.other_account = posting.other_account;
+  if (line.type == LineType::sale && world_.terminals[line.terminal].merchant >= world_.ordinary_merchants) {
     creep_.note_line(merchant.id, transaction.at(), line.posted_at, line.fee_minor, full);
   }
-  late_ |= delivery_.send(line);
+  delivery_.send(line);
 }
 
 void Till::adjust(TimeMs at, const Transaction& about, int64_t amount_minor) {
@@ -210,7 +222,7 @@ void Till::adjust(TimeMs at, const Transaction& about, int64_t amount_minor) {
   line.settled_mcc = about.mcc;
   line.method = about.method;
   line.type = LineType::adjustment;
-  late_ |= delivery_.send(line);
+  delivery_.send(line);
 }
 
 }  // namespace tillwatch::connectors::generation

@@ -11,7 +11,7 @@ namespace {
 
 // Measured over a day of traffic: how many records follow from one visit.
 constexpr double kRecordsPerVisit = 4.6;
-constexpr DurationMs kCardRests = 4 * kMinute;
+constexpr DurationMs kCardRests = 20 * kMinute;
 
 }  // namespace
 
@@ -181,7 +181,8 @@ void Traffic::answer_lost(const Visit& visit) {
   lost.answered = lost.slip = lost.settle = false;
   lost.at_once = true;
   const Transaction original = till_.debit(visit.at, lost);
-  agenda_.at(visit.at + random_.between(12'000, 18'000), [this, original](TimeMs at) { till_.report_timeout(at, original); });
+  agenda_.at(visit.at + random_.between(12'000, 18'000),
+             [this, original](TimeMs at) { till_.report(at, original, TransactionStatus::timeout); });
   agenda_.at(reversed_at, [this, original](TimeMs at) {
     till_.undo(at, original, {.amount_minor = original.amount_minor, .link = Link::by_stan, .punctual = true});
   });

@@ -142,6 +142,7 @@ std::string truth_to_json(const Injected& injected) {
   json.text("expected_severity", injected.expected_severity);
   json.boolean("resolves", injected.resolves);
   json.text("resolution", injected.resolution);
+  if (injected.resolves_at != 0) json.time("resolves_at", injected.resolves_at);
   json.text("note", injected.note);
   json.boolean("late", injected.late);
   json.finish();
@@ -153,15 +154,17 @@ Expected<Injected> truth_from_json(std::string_view line) {
   if (!fields.read(line))
     return fail(ErrorKind::invalid, "truth: not a JSON object of texts and flags, as truth_to_json writes it");
   Injected injected;
-  const Status checks[] = {take_text(fields, "anomaly", injected.anomaly),
-                           take_text(fields, "rule", injected.rule),
-                           take_key(fields, injected.key),
-                           take_time(fields, "at", injected.at),
-                           take_text(fields, "expected_severity", injected.expected_severity),
-                           take_flag(fields, "resolves", injected.resolves),
-                           take_text(fields, "resolution", injected.resolution),
-                           take_text(fields, "note", injected.note),
-                           take_flag(fields, "late", injected.late)};
+  const Status checks[] = {
+      take_text(fields, "anomaly", injected.anomaly),
+      take_text(fields, "rule", injected.rule),
+      take_key(fields, injected.key),
+      take_time(fields, "at", injected.at),
+      take_text(fields, "expected_severity", injected.expected_severity),
+      take_flag(fields, "resolves", injected.resolves),
+      take_text(fields, "resolution", injected.resolution),
+      take_text(fields, "note", injected.note),
+      !fields.texts.contains("resolves_at") ? Status{} : take_time(fields, "resolves_at", injected.resolves_at),
+      take_flag(fields, "late", injected.late)};
   for (const Status& check : checks) {
     if (!check) return std::unexpected(check.error());
   }

@@ -12,7 +12,7 @@ namespace tillwatch::connectors {
 
 // One line without its end:
 // {"anomaly":"code-jump","rule":"code-jump","key":{"terminal_key":"…"},"at":"2026-11-22T12:30:05.120+08:00",
-//  "expected_severity":"high","resolves":false,"resolution":"","note":"…","late":false}
+//  "expected_severity":"high","resolves":false,"resolution":"","note":"…","late":false}; `resolves_at` where it is known
 std::string truth_to_json(const Injected& injected);
 
 // The reverse. Errors: invalid, with what is missing or of the wrong type.

@@ -10,18 +10,25 @@
 namespace tillwatch::connectors::generation {
 namespace {
 
+constexpr uint32_t kOrdinaryProviders = 3;
+
 // Builds the world merchant by merchant and card by card from one stream of random numbers.
 class Founding {
  public:
   Founding(const GeneratorOptions& options, World& world) : options_(options), world_(world), random_(options.seed, 1) {}
 
-  void found() {
+  void found(const std::vector<Casting>& castings) {
+    world_.began_at = options_.start;
     found_issuers();
+    world_.acquirers.resize(kOrdinaryAcquirers);
     world_.ordinary_merchants = static_cast<uint32_t>(options_.merchants);
     world_.ordinary_cards = static_cast<uint32_t>(options_.cards);
-    for (uint32_t i = 0; i < world_.ordinary_merchants; ++i) add_merchant(any_category(), true);
+    for (uint32_t i = 0; i < world_.ordinary_merchants; ++i) add_merchant(any_category(), nullptr);
     for (uint32_t i = 0; i < world_.ordinary_cards; ++i) add_card();
-    for (const AnomalyKind kind : kAnomalyKinds) found_pool(kind);
+    for (const Casting& casting : castings) {
+      std::vector<Actors>& actors = world_.actors.emplace_back();
+      for (uint32_t i = 0; i < casting.count; ++i) actors.push_back(find_actors(casting.cast));
+    }
   }
 
  private:
@@ -31,34 +38,46 @@ class Founding {
       const DurationMs submit_within = kSubmitWithin[i % 3];
       world_.issuers.push_back({.submit_within = submit_within,
                                 .critical_after = submit_within == 120 * kSecond ? 300 * kSecond : 600 * kSecond,
-                                .provider = static_cast<uint8_t>(i % 3)});
+                                .provider = static_cast<uint32_t>(i) % kOrdinaryProviders});
     }
     if (options_.issuers < 2) return;
     // One issuer works on its systems between two and four in the morning, every night.
-    const auto issuer = static_cast<uint8_t>(options_.issuers - 1);
+    const auto issuer = static_cast<uint16_t>(options_.issuers - 1);
     const TimeMs first = local_midnight(options_.start) - kDay + 2 * kHour;
     for (TimeMs from = first; from < options_.start + options_.length; from += kDay) {
       world_.maintenance.push_back({.issuer = issuer, .from = from, .to = from + 2 * kHour});
     }
   }
 
-  // A pool is as large as its anomalies need: a terminal can jump once, a merchant's rate can change once.
-  void found_pool(AnomalyKind kind) {
-    World::Pool& pool = world_.pools[static_cast<size_t>(kind)];
-    const uint32_t count = anomaly_count(options_, kind);
-    const bool shared = kind == AnomalyKind::duplicate_debit || kind == AnomalyKind::notify_unsent;
-    const uint32_t per_merchant = kind == AnomalyKind::duplicate_debit ? kDuplicatesPerMerchant : kUnsentPerMerchant;
-    pool.merchants = shared ? (count + per_merchant - 1) / per_merchant : count;
-    pool.cards = count;
-    pool.first_merchant = static_cast<uint32_t>(world_.merchants.size());
-    pool.first_card = static_cast<uint32_t>(world_.cards.size());
-    for (uint32_t i = 0; i < pool.merchants; ++i) add_merchant(standard_category(), false);
-    for (uint32_t i = 0; i < pool.cards; ++i) {
-      Card& card = add_card();
-      if (kind != AnomalyKind::notify_unsent) continue;
-      card.enabled = true;
-      card.issuer = static_cast<uint8_t>(i % std::max<uint32_t>(1, static_cast<uint32_t>(options_.issuers) - 1));
+  Actors find_actors(const Cast& cast) {
+    Actors actors = {.merchant = count_of(world_.merchants),
+                     .card = count_of(world_.cards),
+                     .issuer = count_of(world_.issuers),
+                     .stranger = 0,
+                     .number = ++anomalies_};
+    if (cast.acquirer) world_.acquirers.emplace_back();
+    for (uint32_t i = 0; i < cast.merchants; ++i) add_merchant(standard_category(), &cast);
+    if (cast.unregistered) {
+      actors.stranger = count_of(world_.terminals);
+      add_terminal(world_.merchants.back(), count_of(world_.merchants) - 1);
+      world_.terminals.back().registered = false;
     }
+    if (cast.issuer) world_.issuers.push_back({.provider = kOrdinaryProviders + actors.number});
+    // Not of the last ordinary one, which works on its systems at night.
+    const auto issuers = static_cast<uint32_t>(std::max(1, options_.issuers - 1));
+    for (uint32_t i = 0; i < cast.cards; ++i) {
+      Card& card = add_card();
+      card.enabled = true;
+      card.channels = kBySms | kByPush;
+      if (cast.issuer) card.carrier = static_cast<uint8_t>(actors.number % 3);
+      card.issuer = static_cast<uint16_t>(cast.issuer ? actors.issuer : (actors.number + i) % issuers);
+    }
+    return actors;
+  }
+
+  template <class Row>
+  static uint32_t count_of(const std::vector<Row>& rows) {
+    return static_cast<uint32_t>(rows.size());
   }
 
   const Category& any_category() {
@@ -77,36 +96,43 @@ class Founding {
     }
   }
 
-  void add_merchant(const Category& category, bool ordinary) {
+  // `cast`: of those set apart; null: an ordinary one.
+  void add_merchant(const Category& category, const Cast* cast) {
+    const bool ordinary = cast == nullptr;
     Merchant merchant;
     merchant.mcc = category.mcc;
-    name_merchant(merchant);
+    name_merchant(merchant, cast);
     merchant.effective_from = local_midnight(options_.start) - (60 + random_.below(900)) * kDay;
     const uint32_t index = static_cast<uint32_t>(world_.merchants.size());
     // The less visited ones subscribe: a busy one would be flooded.
     merchant.notified = random_.chance(150'000) && (!ordinary || index > world_.ordinary_merchants / 2);
+    if (!ordinary) merchant.notified = cast->notified;
     merchant.min_notify_minor = random_.chance(500'000) ? 0 : 10'000;
     merchant.contracts.push_back(first_contract(merchant, category, ordinary));
     if (ordinary) change_lawfully(merchant);
     merchant.first_terminal = static_cast<uint32_t>(world_.terminals.size());
     merchant.terminals =
         ordinary && !random_.chance(333'333) ? 1 + random_.below(static_cast<uint32_t>(options_.terminals_per_merchant)) : 1;
-    if (!ordinary && options_.terminals_per_merchant > 1) merchant.terminals = 2;
+    if (!ordinary) merchant.terminals = 2;
     for (uint32_t i = 0; i < merchant.terminals; ++i) add_terminal(merchant, index);
     world_.merchants.push_back(std::move(merchant));
   }
 
   // The id: acquirer, region in one of the two code systems, MCC and a serial whose first place is a letter now and then.
-  void name_merchant(Merchant& merchant) {
+  void name_merchant(Merchant& merchant, const Cast* cast) {
+    const auto all_cities = static_cast<uint32_t>(cities().size());
     for (;;) {
-      merchant.acquirer = static_cast<uint8_t>(random_.below(kAcquirers));
-      merchant.city = static_cast<uint8_t>(random_.below(static_cast<uint32_t>(cities().size())));
+      merchant.acquirer = static_cast<uint16_t>(random_.below(kOrdinaryAcquirers));
+      if (cast != nullptr && cast->acquirer) merchant.acquirer = static_cast<uint16_t>(world_.acquirers.size() - 1);
+      merchant.city = merchant.id_city = static_cast<uint8_t>(random_.below(all_cities));
+      if (cast != nullptr && cast->one_city) merchant.city = merchant.id_city = static_cast<uint8_t>(anomalies_ % all_cities);
+      if (cast != nullptr && cast->foreign_region) merchant.id_city = static_cast<uint8_t>((merchant.city + 1) % all_cities);
       merchant.gb_region = random_.chance(500'000);
-      const City& city = cities()[merchant.city];
+      const City& city = cities()[merchant.id_city];
       const std::string region = merchant.gb_region ? city.gb_code : city.union_pay_code;
-      const uint32_t serial = serials_[{merchant.acquirer, region, merchant.mcc}]++;
+      const uint32_t serial = serials_[{merchant.acquirer % 10, region, merchant.mcc}]++;
       if (serial >= 10'000) continue;
-      merchant.id = std::to_string(990 + merchant.acquirer) + region;
+      merchant.id = std::to_string(990 + merchant.acquirer % 10) + region;
       append_padded(merchant.id, merchant.mcc, 4);
       append_padded(merchant.id, serial, 4);
       if (random_.chance(200'000)) merchant.id[11] = static_cast<char>('A' + (merchant.id[11] - '0'));
@@ -180,7 +206,7 @@ class Founding {
     Card card;
     card.token = mix(options_.seed * 0x51ed27ULL ^ mix(number + 0xca4dULL));
     card.last4 = static_cast<uint16_t>(random_.below(10'000));
-    card.issuer = static_cast<uint8_t>(random_.below(static_cast<uint32_t>(options_.issuers)));
+    card.issuer = static_cast<uint16_t>(random_.below(static_cast<uint32_t>(options_.issuers)));
     card.type = random_.chance(550'000) ? CardType::credit : CardType::debit;
     card.channels = kChannels[random_.below(6)];
     card.carrier = static_cast<uint8_t>(random_.below(3));
@@ -193,35 +219,11 @@ class Founding {
   const GeneratorOptions& options_;
   World& world_;
   Random random_;
-  std::map<std::tuple<uint8_t, std::string, uint16_t>, uint32_t> serials_;
+  uint32_t anomalies_ = 0;
+  std::map<std::tuple<int, std::string, uint16_t>, uint32_t> serials_;
 };
 
 }  // namespace
-
-const char* anomaly_name(AnomalyKind kind) {
-  switch (kind) {
-    case AnomalyKind::duplicate_debit:
-      return kDuplicateDebit;
-    case AnomalyKind::code_jump:
-      return kCodeJump;
-    case AnomalyKind::rate_change:
-      return kRateChange;
-    case AnomalyKind::notify_unsent:
-      return kNotifyUnsent;
-  }
-  abort_because(__FILE__, __LINE__, "an anomaly without a name");
-}
-
-uint32_t anomaly_count(const GeneratorOptions& options, AnomalyKind kind) {
-  const std::string name = anomaly_name(kind);
-  const auto whole = options.anomalies.find(name);
-  const auto hourly = options.anomalies_per_hour.find(name);
-  double count = whole == options.anomalies.end() ? 0 : whole->second;
-  if (hourly != options.anomalies_per_hour.end()) {
-    count += hourly->second * static_cast<double>(options.length) / static_cast<double>(kHour);
-  }
-  return static_cast<uint32_t>(std::lround(count));
-}
 
 // Medians and spreads are guesses that look like a city's card slips.
 const std::vector<Category>& categories() {
@@ -264,18 +266,18 @@ bool is_repeat_purchase(uint16_t mcc) {
 }
 
 const std::array<City, 12>& cities() {
-  static const std::array<City, 12> all = {{{"北京", "1000", "1101", 399'042, 1'164'074},
-                                            {"上海", "2900", "3101", 312'304, 1'214'737},
-                                            {"广州", "5810", "4401", 231'291, 1'132'644},
-                                            {"深圳", "5840", "4403", 225'431, 1'140'579},
-                                            {"杭州", "3310", "3301", 302'741, 1'201'551},
-                                            {"南京", "3010", "3201", 320'603, 1'187'969},
-                                            {"成都", "6510", "5101", 305'728, 1'040'668},
-                                            {"武汉", "5210", "4201", 305'928, 1'143'055},
-                                            {"西安", "7910", "6101", 343'416, 1'089'398},
-                                            {"沈阳", "2210", "2101", 418'057, 1'234'315},
-                                            {"济南", "4510", "3701", 366'512, 1'171'201},
-                                            {"重庆", "6530", "5001", 295'630, 1'065'516}}};
+  static const std::array<City, 12> all = {{{"北京", "北京", "1000", "1101", 399'042, 1'164'074},
+                                            {"上海", "上海", "2900", "3101", 312'304, 1'214'737},
+                                            {"广州", "广东", "5810", "4401", 231'291, 1'132'644},
+                                            {"深圳", "广东", "5840", "4403", 225'431, 1'140'579},
+                                            {"杭州", "浙江", "3310", "3301", 302'741, 1'201'551},
+                                            {"南京", "江苏", "3010", "3201", 320'603, 1'187'969},
+                                            {"成都", "四川", "6510", "5101", 305'728, 1'040'668},
+                                            {"武汉", "湖北", "5210", "4201", 305'928, 1'143'055},
+                                            {"西安", "陕西", "7910", "6101", 343'416, 1'089'398},
+                                            {"沈阳", "辽宁", "2210", "2101", 418'057, 1'234'315},
+                                            {"济南", "山东", "4510", "3701", 366'512, 1'171'201},
+                                            {"重庆", "重庆", "6530", "5001", 295'630, 1'065'516}}};
   return all;
 }
 
@@ -295,9 +297,11 @@ std::string terminal_serial(uint32_t terminal) {
   return serial;
 }
 
-World::World(const GeneratorOptions& options) { Founding(options, *this).found(); }
+World::World(const GeneratorOptions& options, const std::vector<Casting>& castings) {
+  Founding(options, *this).found(castings);
+}
 
-TimeMs World::maintenance_end(uint8_t issuer, TimeMs time) const {
+TimeMs World::maintenance_end(uint32_t issuer, TimeMs time) const {
   for (const Maintenance& window : maintenance) {
     if (window.issuer == issuer && window.from <= time && time < window.to) return window.to;
   }

@@ -30,9 +30,9 @@ const char* entry_mode(PaymentMethod method) {
   return kModes[static_cast<size_t>(method)];
 }
 
-void append_location(JsonObject& json, const Terminal& terminal, uint64_t noise) {
+void append_location(JsonObject& json, const Terminal& terminal, int32_t moved_e4, uint64_t noise) {
   json.begin_object("location");
-  json.decimal("lat", terminal.latitude_e4 + static_cast<int64_t>(noise % 5) - 2, 4);
+  json.decimal("lat", terminal.latitude_e4 + moved_e4 + static_cast<int64_t>(noise % 5) - 2, 4);
   json.decimal("lon", terminal.longitude_e4 + static_cast<int64_t>(noise / 5 % 5) - 2, 4);
   json.text("coord_system", "WGS84");
   json.text("source", "gps");
@@ -74,6 +74,7 @@ void Writer::append_original(JsonObject& json, const Transaction& transaction) c
 void Writer::write(const Transaction& transaction, GeneratedRecord& record) const {
   const Card& card = world_.cards[transaction.card];
   const Terminal& terminal = world_.terminals[transaction.terminal];
+  const Terminal& device = world_.terminals[transaction.device];
   const Merchant& merchant = world_.merchants[terminal.merchant];
   const TypeRow& row = row_of(transaction.type);
   const TimeMs at = transaction.at();
@@ -105,7 +106,9 @@ void Writer::write(const Transaction& transaction, GeneratedRecord& record) cons
   json.padded("local_time", static_cast<uint64_t>(local.hour * 10'000 + local.minute * 100 + local.second), 6);
   json.date("settlement_date", settlement_day(at));
   json.number("amount_minor", transaction.amount_minor);
-  if (transaction.type == TransactionType::sale) json.number("order_amount_minor", transaction.amount_minor);
+  if (transaction.type == TransactionType::sale) {
+    json.number("order_amount_minor", transaction.billed_minor != 0 ? transaction.billed_minor : transaction.amount_minor);
+  }
   json.text("currency", "CNY");
   append_card_token(json.open_text("card_token"), card);
   json.close_text();
@@ -119,17 +122,17 @@ void Writer::write(const Transaction& transaction, GeneratedRecord& record) cons
   json.padded("issuer_id", 900U + card.issuer, 4);
   json.text("payment_method", name_of(transaction.method));
   json.text("entry_mode", entry_mode(transaction.method));
-  json.padded("acquirer_id", (990U + merchant.acquirer) * 100'000U + 10'001U, 8);
+  json.text("acquirer_id", acquirer_id(merchant.acquirer));
   json.text("merchant_id", merchant.id);
   append_merchant_name(json.open_text("merchant_name"), merchant.mcc, terminal.merchant);
   json.close_text();
   json.padded("mcc", transaction.mcc, 4);
   json.padded("terminal_id", 100U + transaction.terminal, 8);
-  json.text("terminal_sn", terminal_serial(transaction.terminal));
-  json.padded("device_type", terminal.device_type, 2);
+  json.text("terminal_sn", terminal_serial(transaction.device));
+  json.padded("device_type", device.device_type, 2);
   std::string& version = json.open_text("app_version");
   version += "2.3.";
-  append_number(version, terminal.app_version);
+  append_number(version, device.app_version);
   json.close_text();
   json.text("operator_id", "01");
   if (transaction.order != 0) {
@@ -142,7 +145,7 @@ void Writer::write(const Transaction& transaction, GeneratedRecord& record) cons
   json.padded("batch_no", transaction.batch, 6);
   if (transaction.rrn != 0) json.padded("rrn", transaction.rrn, 12);
   if (transaction.status == TransactionStatus::approved) json.padded("auth_code", mix(transaction.fact), 6);
-  if (terminal.located) append_location(json, terminal, mix(transaction.id.number));
+  if (device.located) append_location(json, device, transaction.moved_e4, mix(transaction.id.number));
   json.text("upload_mode", transaction.offline ? "offline_advice" : "online");
   if (transaction.reason != ReasonCode::none) json.text("reason_code", name_of(transaction.reason));
   if (transaction.refund != 0) {
@@ -232,8 +235,8 @@ void Writer::write(const SettlementLine& line, GeneratedRecord& record) const {
     json.end_object();
   }
   json.end_array();
-  json.padded("payer_id", (990U + world_.merchants[merchant].acquirer) * 100'000U + 10'001U, 8);
-  append_token(json.open_text("payee_account_token"), 'a', mix(merchant));
+  json.text("payer_id", acquirer_id(world_.merchants[merchant].acquirer));
+  append_token(json.open_text("payee_account_token"), 'a', line.other_account ? mix(~uint64_t{merchant}) : mix(merchant));
   json.close_text();
   json.finish();
 }

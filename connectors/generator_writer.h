@@ -20,11 +20,13 @@ class Writer {
   void write(const SettlementLine& line, GeneratedRecord& record) const;
   void write(const Submission& submission, GeneratedRecord& record) const;
   void write(const Receipt& receipt, GeneratedRecord& record) const;
+  void write(const Reply& reply, GeneratedRecord& record) const;
   static void write(const ReferenceRecord& reference, GeneratedRecord& record);
 
  private:
   void append_event_id(std::string& out, TimeMs at, uint64_t fact) const;
   void append_phone(JsonObject& json, uint64_t owner) const;
+  uint16_t said_tail(const Submission& submission) const;
   void append_content(JsonObject& json, const Submission& submission) const;
   void append_original(JsonObject& json, const Transaction& transaction) const;
 

@@ -42,15 +42,31 @@ void add_text(CLI::App& command, const std::string& name, std::string& value, co
   command.add_option(name, value, text)->option_text(shown);
 }
 
+// How far generated records arrive from as they should.
+void add_faults(CLI::App& command, TrafficFaults& faults) {
+  const auto add = [&](const char* name, double& share, const char* text) {
+    add_number(command, name, share, {.low = 0, .high = 0.5, .unit = "share of the records"}, text);
+  };
+  add("--redelivered", faults.redelivered, "come twice");
+  add("--disordered", faults.disordered, "are overtaken, within the lateness");
+  add("--late", faults.late, "come beyond the lateness");
+}
+
 void add_demo_command(CLI::App& app, DemoCommand& command, int& exit_code) {
   CLI::App* demo =
       app.add_subcommand("demo", "generated traffic with injected anomalies: alerts live, then a scorecard against the truth");
   add_paths(*demo, command.rules);
   add_number(*demo, "--seed", command.seed, kSeed, "the same seed gives the same traffic");
-  add_number(*demo, "--minutes", command.minutes, {.low = 30, .high = 10'000, .unit = "minutes"}, "length of the traffic");
+  add_number(*demo, "--minutes", command.minutes, {.low = 30, .high = 100'000, .unit = "minutes"}, "length of the traffic");
   add_number(*demo, "--speed", command.speed, kSpeed, "pace");
   add_number(*demo, "--events-per-second", command.events_per_second,
              {.low = 1, .high = 5000, .unit = "records per second of traffic"}, "density");
+  add_number(*demo, "--anomalies-per-hour", command.anomalies_per_hour, {.low = 0, .high = 10'000, .unit = "an hour"},
+             "injected of each kind; a third of it of those that are dozens of payments or messages");
+  demo->add_flag("--calendar", command.calendar, "days with busy hours and quiet nights, settled the morning after");
+  add_faults(*demo, command.faults);
+  add_number(*demo, "--restarts", command.restarts, {.low = 0, .high = 100, .unit = "restarts", .whole = true},
+             "of the engine, spread over the traffic");
   demo->add_flag("--keep-going", command.keep_going, "go on with new traffic until Ctrl-C");
   add_language(*demo, command.language, "of what is shown");
   demo->add_option("--metrics", command.metrics, "where Prometheus may scrape (port 0: a free one), or off")
@@ -101,7 +117,8 @@ void add_generate_command(CLI::App& app, GenerateCommand& command, int& exit_cod
   add_number(*generate, "--events-per-second", command.events_per_second,
              {.low = 1, .high = 100'000, .unit = "records per second of traffic"}, "density");
   add_number(*generate, "--anomalies-per-hour", command.anomalies_per_hour, {.low = 0, .high = 10'000, .unit = "an hour"},
-             "injected of each kind");
+             "injected of each kind; a third of it of those that are dozens of payments or messages");
+  add_faults(*generate, command.faults);
   add_number(*generate, "--partitions", command.partitions, {.low = 1, .high = 10'000, .unit = "partitions", .whole = true},
              "of every topic but the reference topics, which have one");
   generate->callback([&] { exit_code = generate_traffic(command); });
@@ -120,12 +137,17 @@ void add_receipts_command(CLI::App& app, ReceiptsCommand& command, int& exit_cod
 }
 
 void add_replay_command(CLI::App& app, ReplayCommand& command, int& exit_code) {
-  CLI::App* replay = app.add_subcommand("replay", "files through the rules as fast as it goes: what they would have said, and what other rules would");
-  replay->add_option("FILES", command.files, "TOPIC=PATH, or folders of TOPIC-NUMBER.ndjson; also .gz and .zst")->option_text("...")->required();
+  CLI::App* replay = app.add_subcommand(
+      "replay", "files through the rules as fast as it goes: what they would have said, and what other rules would");
+  replay->add_option("FILES", command.files, "TOPIC=PATH, or folders of TOPIC-NUMBER.ndjson; also .gz and .zst")
+      ->option_text("...")
+      ->required();
   add_each(*replay, "--rules", command.rules, "PATH", "rule file or folder (default: the payments pack); once for each");
-  add_text(*replay, "--against", command.against, "PATH", "rules to compare with: alerts that are new, lost or changed, and the money in them");
+  add_text(*replay, "--against", command.against, "PATH",
+           "rules to compare with: alerts that are new, lost or changed, and the money in them");
   add_text(*replay, "--differences", command.differences, "FILE", "with --against: write them there, one JSON object a line");
-  add_text(*replay, "--save-case", command.save_case, "ALERT", "print a rule test made of the records that this alert hangs on (the beginning of its id is enough)");
+  add_text(*replay, "--save-case", command.save_case, "ALERT",
+           "print a rule test made of the records that this alert hangs on (the beginning of its id is enough)");
   add_number(*replay, "--workers", command.workers, {.low = 1, .high = 256, .unit = "threads", .whole = true}, "that decide");
   add_number(*replay, "--run-on", command.run_on_minutes, {.low = 0, .high = 1e6, .unit = "minutes"},
              "how long event time goes on after the last record of the files");
@@ -133,9 +155,16 @@ void add_replay_command(CLI::App& app, ReplayCommand& command, int& exit_code) {
 }
 
 void add_why_command(CLI::App& app, WhyCommand& command, int& exit_code) {
-  CLI::App* why = app.add_subcommand("why", "what became of a transaction or alert: what was seen, which facts each rule had, what fired or stopped it, what is awaited");
-  why->add_option("ID", command.subject, "of an alert (its beginning is enough) or a transaction")->option_text(" ")->required();
-  why->add_option("FILES", command.files, "where its records are: TOPIC=PATH, or folders of TOPIC-NUMBER.ndjson; also .gz and .zst")->option_text("...")->required();
+  CLI::App* why = app.add_subcommand("why",
+                                     "what became of a transaction or alert: what was seen, which facts each rule had, what "
+                                     "fired or stopped it, what is awaited");
+  why->add_option("ID", command.subject, "of an alert (its beginning is enough) or a transaction")
+      ->option_text(" ")
+      ->required();
+  why->add_option("FILES", command.files,
+                  "where its records are: TOPIC=PATH, or folders of TOPIC-NUMBER.ndjson; also .gz and .zst")
+      ->option_text("...")
+      ->required();
   add_each(*why, "--rules", command.rules, "PATH", "rule file or folder (default: the payments pack); once for each");
   why->callback([&] { exit_code = explain_why(command); });
 }

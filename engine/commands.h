@@ -8,6 +8,13 @@
 
 namespace tillwatch::engine {
 
+// How far generated records arrive from as they should: shares of them.
+struct TrafficFaults {
+  double redelivered = 0.002;  // come again
+  double disordered = 0.02;    // are overtaken, within the lateness
+  double late = 0;             // come beyond the lateness
+};
+
 struct DemoCommand {
   std::vector<std::string> rules;  // files and folders; empty: the pack beside the program or the working folder
   uint64_t seed = 1;
@@ -15,6 +22,10 @@ struct DemoCommand {
   double speed = 60;              // seconds of traffic per second; 0: as fast as it goes
   double events_per_second = 25;  // of traffic time
   bool keep_going = false;        // new traffic without end
+  TrafficFaults faults;
+  int restarts = 0;               // spread over the traffic
+  double anomalies_per_hour = 3;  // of each kind; of those of dozens of payments or messages a third
+  bool calendar = false;          // days with busy hours and quiet nights, settled the morning after
   std::string language = "en";
   std::string metrics = "127.0.0.1:0";  // "off": none
   bool quiet = false;                   // no alerts, only the scorecard
@@ -90,8 +101,9 @@ struct GenerateCommand {
   double minutes = 60;
   double speed = 0;  // seconds of traffic per second; 0: as fast as it goes
   double events_per_second = 25;
-  double anomalies_per_hour = 12;  // of each kind
-  int partitions = 4;              // of every topic but the reference topics, which have one
+  double anomalies_per_hour = 3;  // of each kind; of those of dozens of payments or messages a third
+  TrafficFaults faults;
+  int partitions = 4;  // of every topic but the reference topics, which have one
 };
 int generate_traffic(const GenerateCommand& command);
 

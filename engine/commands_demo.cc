@@ -24,20 +24,19 @@ namespace {
 std::atomic<bool> interrupted{false};
 void interrupt(int) { interrupted = true; }
 
-constexpr double kAnomaliesPerHour = 12;  // of each kind
+constexpr DurationMs kRunOn = 15 * kMinute;
 
 connectors::GeneratorOptions traffic_of(const DemoCommand& command, uint64_t seed) {
-  connectors::GeneratorOptions traffic;
-  traffic.seed = seed;
-  traffic.start += 12 * kHour;  // lunch time
-  traffic.length = static_cast<DurationMs>(command.minutes * kMinute);
-  traffic.events_per_second = command.events_per_second;
-  traffic.daily_shape = false;
-  traffic.settlement_delay = 3 * kMinute;
-  for (const char* kind :
-       {connectors::kDuplicateDebit, connectors::kCodeJump, connectors::kRateChange, connectors::kNotifyUnsent}) {
-    traffic.anomalies_per_hour[kind] = kAnomaliesPerHour;
+  const TimeMs lunch = connectors::GeneratorOptions{}.start + 12 * kHour;
+  connectors::GeneratorOptions traffic = connectors::demo_traffic(
+      seed, lunch, static_cast<DurationMs>(command.minutes * kMinute), command.events_per_second, command.anomalies_per_hour);
+  if (command.calendar) {
+    traffic.daily_shape = true;
+    traffic.settlement_delay.reset();
   }
+  traffic.redelivery_share = command.faults.redelivered;
+  traffic.disorder_share = command.faults.disordered;
+  traffic.late_share = command.faults.late;
   return traffic;
 }
 
@@ -50,9 +49,10 @@ std::vector<std::string> speaking_rules(const rules::CompiledBundle& bundle) {
   return names;
 }
 
-// Lines are held back so long, that time goes on from line to line: what waits for silence is said up to two minutes late.
+// Lines are held back so long, that time goes on from line to line: what counts messages that ten minutes brought no
+// transaction is said that late. At a pace they are held back for three seconds at most, and a few lines come after later ones.
 DurationMs held_back(double speed) {
-  constexpr DurationMs kOfTraffic = 150 * kSecond, kOfWaiting = 3 * kSecond;
+  constexpr DurationMs kOfTraffic = 12 * kMinute, kOfWaiting = 3 * kSecond;
   return speed > 0 ? std::min(kOfTraffic, static_cast<DurationMs>(static_cast<double>(kOfWaiting) * speed)) : kOfTraffic;
 }
 
@@ -72,19 +72,38 @@ class Stretch {
     ScratchFolder folder;
     if (folder.path().empty())
       return fail(ErrorKind::unavailable, "cannot make a folder for the state in the temporary folder (TMPDIR)");
-    auto store = state::open_rocksdb_store({.path = folder.path(), .memory_budget = 64 << 20, .sync = false});
+    AlertLines lines(language_);
+    for (int run = 0; run <= command_.restarts && !interrupted; ++run) {
+      const Status status = run_until(run, folder.path(), lines);
+      if (!status) return std::unexpected(status.error());
+    }
+    card_.reach(interrupted ? source_.traffic_time() : source_.traffic_time() + kRunOn);
+    lines.write(kAfterAllTime, terminal_);
+    if (interrupted) terminal_.say(words_.interrupted());
+    terminal_.say("");
+    terminal_.say(words_.summary(seed_, records_, length(), commits_));
+    return tell_score() || interrupted;
+  }
+
+ private:
+  // To the next restart, or to the end after the last one.
+  Status run_until(int run, const std::string& folder, AlertLines& lines) {
+    auto store = state::open_rocksdb_store({.path = folder, .memory_budget = 64 << 20, .sync = false});
     if (!store) return std::unexpected(store.error());
     connectors::DiscardSink sink;
     RunnerOptions options;
-    options.run_on = 15 * kMinute;
-    options.max_records = 2000;
+    options.run_on = kRunOn;
+    options.max_records = command_.restarts > 0 ? 200 : 2000;  // a restart comes between two batches
     options.commit_every = std::chrono::milliseconds(50);
     Runner runner(bundle_, options, source_, sink, **store);
     Observer observer([&runner](MetricsSnapshot& snapshot) { gather(runner, snapshot); });
     const Status exposed = observer.expose(command_.metrics);
-    if (!exposed) return std::unexpected(exposed.error());
+    if (!exposed) return exposed;
     if (!observer.address().empty()) terminal_.say(words_.metrics_at(observer.address()));
-    AlertLines lines(language_);
+    const bool last = run == command_.restarts;
+    const TimeMs restart_at =
+        last ? kAfterAllTime : traffic_of(command_, seed_).start + length() * (run + 1) / (command_.restarts + 1);
+    std::atomic<bool> stop{false};
     runner.watch([&](const CommitReport& report) {
       for (const AlertRecord& alert : report.outcome->alerts) {
         card_.note(alert);
@@ -93,18 +112,16 @@ class Stretch {
       lines.write(source_.traffic_time() - held_back(command_.speed), terminal_);
       observer.note({&report.outcome->alerts, report.records, report.commit});
       show_progress(observer.events_per_second());
+      if (source_.traffic_time() >= restart_at) stop = true;
     });
     Status status = runner.recover();
-    if (status) status = runner.run(interrupted);
-    if (!status) return std::unexpected(status.error());
-    lines.write(kAfterAllTime, terminal_);
-    if (interrupted) terminal_.say(words_.interrupted());
-    terminal_.say("");
-    terminal_.say(words_.summary(seed_, observer.records(), length(), runner.commits()));
-    return tell_score() || interrupted;
+    if (status) status = runner.run(last ? interrupted : stop);
+    records_ += observer.records();
+    commits_ += runner.commits();
+    if (status && !last) terminal_.say(words_.restarted(source_.traffic_time()));
+    return status;
   }
 
- private:
   DurationMs length() const { return static_cast<DurationMs>(command_.minutes * kMinute); }
 
   void show_progress(double events_per_second) {
@@ -125,10 +142,13 @@ class Stretch {
     take(source_.implied());
     const Judgement judgement = judge(card_, truth, speaking);
     terminal_.scorecard(judgement.rows);
+    if (!judgement.silent.empty()) terminal_.say(words_.rightly_silent(judgement.silent));
     uint64_t silent = 0;
     for (const auto& [rule, alerts] : judgement.not_judged) {
-      if (alerts == 0) ++silent;
-      else terminal_.say(words_.not_judged(rule, alerts));
+      if (alerts == 0)
+        ++silent;
+      else
+        terminal_.say(words_.not_judged(rule, alerts));
     }
     if (silent > 0) terminal_.say(words_.silent(silent));
     if (interrupted) return true;
@@ -145,6 +165,7 @@ class Stretch {
   Terminal& terminal_;
   connectors::GeneratorSource source_;
   Scorecard card_;
+  uint64_t records_ = 0, commits_ = 0;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <set>
 #include <thread>
 
@@ -31,9 +32,11 @@ const char* const kDefaultStart = "2025-06-02T12:00:00+08:00";  // of files: the
 std::atomic<bool> interrupted{false};
 void interrupt(int) { interrupted = true; }
 
-constexpr const char* kStreamTopics[] = {"pos.transactions", "pos.slips", "pos.settlements", "sms.submissions", "sms.receipts"};
-constexpr const char* kReferenceTopics[] = {"ref.merchant", "ref.rate_contract", "ref.mcc_tier",   "ref.acquirer",
-                                            "ref.terminal", "ref.subscription",  "ref.issuer_sla", "ref.maintenance"};
+constexpr const char* kStreamTopics[] = {"pos.transactions", "pos.slips",    "pos.settlements",
+                                         "sms.submissions",  "sms.receipts", "sms.replies"};
+constexpr const char* kReferenceTopics[] = {"ref.merchant",   "ref.rate_contract", "ref.mcc_tier",
+                                            "ref.acquirer",   "ref.terminal",      "ref.subscription",
+                                            "ref.issuer_sla", "ref.maintenance",   "ref.region"};
 
 // Where records go.
 class Outlet {
@@ -103,11 +106,14 @@ class Generation {
     Status status = write_records(generator, **outlet);
     const Status closed = (*outlet)->close();
     if (status) status = closed;
-    if (status) status = write_truth(generator.truth());
+    std::vector<connectors::Injected> truth = generator.truth();
+    std::ranges::copy(generator.implied(kAfterAllTime - 1), std::back_inserter(truth));
+    if (status) status = write_truth(truth);
     clear_progress();
     if (!status) return status;
     std::cerr << fmt::format("{}{}, {} among them, {:.1f} s\n", interrupted ? "interrupted: " : "", counted(records_, "record"),
-                             counted(generator.truth().size(), "anomaly", "anomalies"), std::chrono::duration<double>(Clock::now() - began_).count());
+                             counted(truth.size(), "alert that must be raised", "alerts that must be raised"),
+                             std::chrono::duration<double>(Clock::now() - began_).count());
     return {};
   }
 
@@ -116,22 +122,18 @@ class Generation {
     if (command_.folder.empty() == command_.bootstrap.empty()) {
       return fail(ErrorKind::invalid, "say where to: --to DIR for files, or --kafka HOST:PORT; one of them");
     }
-    traffic_.seed = command_.seed;
-    traffic_.length = static_cast<DurationMs>(command_.minutes * kMinute);
-    traffic_.events_per_second = command_.events_per_second;
-    traffic_.daily_shape = false;
-    traffic_.settlement_delay = 3 * kMinute;
-    traffic_.partitions = command_.partitions;
-    for (const char* kind :
-         {connectors::kDuplicateDebit, connectors::kCodeJump, connectors::kRateChange, connectors::kNotifyUnsent}) {
-      traffic_.anomalies_per_hour[kind] = command_.anomalies_per_hour;
-    }
+    length_ = static_cast<DurationMs>(command_.minutes * kMinute);
     const auto start = find_start();
     if (!start) {
       return fail(ErrorKind::invalid,
                   "--start " + command_.start + ": give a time with its offset, as in " + kDefaultStart + ", or now");
     }
-    traffic_.start = *start;
+    traffic_ =
+        connectors::demo_traffic(command_.seed, *start, length_, command_.events_per_second, command_.anomalies_per_hour);
+    traffic_.partitions = command_.partitions;
+    traffic_.redelivery_share = command_.faults.redelivered;
+    traffic_.disorder_share = command_.faults.disordered;
+    traffic_.late_share = command_.faults.late;
     return connectors::check_generator_options(traffic_);
   }
 
@@ -141,9 +143,8 @@ class Generation {
     if (command_.start == "now") return now;
     if (!command_.start.empty()) return parse_rfc3339(command_.start);
     if (!command_.folder.empty()) return parse_rfc3339(kDefaultStart);
-    const DurationMs takes =
-        command_.speed > 0 ? static_cast<DurationMs>(static_cast<double>(traffic_.length) / command_.speed) : 0;
-    return now - std::max<DurationMs>(0, traffic_.length - takes);
+    const DurationMs takes = command_.speed > 0 ? static_cast<DurationMs>(static_cast<double>(length_) / command_.speed) : 0;
+    return now - std::max<DurationMs>(0, length_ - takes);
   }
 
   // Whoever reads the folder later takes all its records for one traffic: what an earlier run left must be gone. The files of
@@ -252,6 +253,7 @@ class Generation {
 
   const GenerateCommand& command_;
   connectors::GeneratorOptions traffic_;
+  DurationMs length_ = 0;
   const bool shows_progress_ = isatty(STDERR_FILENO) == 1;
   uint64_t records_ = 0;
   Clock::time_point began_{}, drawn_at_{};

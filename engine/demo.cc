@@ -21,11 +21,6 @@ bool same_key(const connectors::Injected& injected, const AlertRecord& alert) {
   });
 }
 
-bool as_told(const connectors::Injected& injected, const AlertRecord& alert) {
-  if (!injected.resolves) return alert.resolution.empty();
-  return alert.resolution == injected.resolution;
-}
-
 }  // namespace
 
 void Scorecard::note(const AlertRecord& alert) {
@@ -34,6 +29,21 @@ void Scorecard::note(const AlertRecord& alert) {
   } else {
     alerts_[alert.id] = alert;
   }
+}
+
+// What ends within a minute of the end may go either way: the clocks of streams differ by as much.
+bool Scorecard::as_told(const connectors::Injected& injected, const AlertRecord& alert) const {
+  const bool standing = alert.resolution.empty();
+  if (!injected.resolves) return standing;
+  const bool known = injected.resolves_at != 0;
+  if (known && injected.resolves_at - kMinute > until_) return standing;
+  if (known && injected.resolves_at + kMinute > until_ && standing) return true;
+  return alert.resolution == injected.resolution;
+}
+
+bool Scorecard::is_right(const Matched& each) const {
+  return each.alert != nullptr && as_told(*each.injected, *each.alert) &&
+         each.alert->severity == each.injected->expected_severity;
 }
 
 uint64_t Scorecard::standing() const { return alerts_.size(); }
@@ -67,14 +77,12 @@ std::vector<Score> Scorecard::compare(const std::vector<connectors::Injected>& t
     Score& score = scores[each.injected->rule];
     ++score.injected;
     score.to_resolve += each.injected->resolves;
-    if (each.alert == nullptr) {
-      ++score.missed;
-      continue;
-    }
-    ++score.raised;
-    const bool right = as_told(*each.injected, *each.alert);
-    score.resolved += each.injected->resolves && right;
-    score.wrong += !right || each.alert->severity != each.injected->expected_severity;
+    const bool right = is_right(each), said = each.alert != nullptr;
+    score.raised += said;
+    score.resolved += said && each.injected->resolves && each.alert->resolution == each.injected->resolution;
+    score.late += !right && each.injected->late;
+    score.missed += !said && !each.injected->late;
+    score.wrong += said && !right && !each.injected->late;
   }
   for (const AlertRecord* alert : unexplained) ++scores[alert->rule].false_alerts;
   std::vector<Score> result;
@@ -93,35 +101,33 @@ std::vector<std::string> Scorecard::differences(const std::vector<connectors::In
     const connectors::Injected& injected = *each.injected;
     std::string what = injected.rule;
     for (const auto& [field, value] : injected.key) what += fmt::format(" {}={}", field, value);
-    if (each.alert == nullptr) {
+    if (is_right(each)) continue;
+    if (injected.late) {
+      lines.push_back(words.late(what, injected.at, injected.note));
+    } else if (each.alert == nullptr) {
       lines.push_back(words.missed(what, injected.at, injected.note));
-    } else if (!as_told(injected, *each.alert) || each.alert->severity != injected.expected_severity) {
+    } else {
       lines.push_back(words.differs(
           what, fmt::format("{} {} {}", each.alert->severity, each.alert->status, each.alert->resolution),
           fmt::format("{} {}", injected.expected_severity, injected.resolves ? injected.resolution : words.standing()),
           injected.note));
     }
   }
+  constexpr uint64_t kShown = 20;
+  std::map<std::pair<std::string, std::string>, uint64_t> false_alerts;  // by rule and severity
   for (const AlertRecord* alert : unexplained) {
-    if (!is_judged(alert->rule)) continue;
+    if (!is_judged(alert->rule) || ++false_alerts[{alert->rule, alert->severity}] > kShown) continue;
     lines.push_back(
         words.false_alert(alert->rule, alert->raised_at, language == Language::zh ? alert->message_zh : alert->message_en));
   }
+  for (const auto& [kind, count] : false_alerts) lines.push_back(words.false_alerts(kind.first, kind.second, count, kShown));
   return lines;
 }
 
 bool is_judged(const std::string& rule) {
-  // Those of the truth; then those that neither ordinary traffic nor what is injected gives cause to speak.
-  constexpr std::string_view kJudged[] = {connectors::kDuplicateDebit,
-                                          connectors::kCodeJump,
-                                          connectors::kRateChange,
-                                          connectors::kNotifyUnsent,
-                                          connectors::kRateCreep,
-                                          "duplicate-debit-watch",
-                                          "rate-no-notice",
-                                          "notify-unsent-merchant",
-                                          "feed-dark"};
-  return std::ranges::find(kJudged, rule) != std::end(kJudged);
+  return rule == "feed-dark" || std::ranges::any_of(connectors::anomalies(), [&](const connectors::Anomaly& anomaly) {
+           return std::ranges::find(anomaly.rules, rule) != anomaly.rules.end();
+         });
 }
 
 Judgement judge(const Scorecard& card, const std::vector<connectors::Injected>& truth,
@@ -135,12 +141,17 @@ Judgement judge(const Scorecard& card, const std::vector<connectors::Injected>& 
       judgement.not_judged.emplace_back(rule, score.false_alerts);
       continue;
     }
+    if (score.injected + score.false_alerts == 0) {
+      judgement.silent.push_back(rule);
+      continue;
+    }
     judgement.rows.push_back({rule, score.injected, score.raised, score.resolved, score.missed, score.false_alerts});
+    judgement.late += score.late;
     judgement.missed += score.missed;
     judgement.false_alerts += score.false_alerts;
     judgement.wrong += score.wrong;
   }
-  std::ranges::stable_partition(judgement.rows, [](const ScoreRow& row) { return row.injected > 0; });
+  std::ranges::stable_partition(judgement.rows, [](const ScoreRow& row) { return row.missed + row.false_alerts == 0; });
   return judgement;
 }
 

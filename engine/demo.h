@@ -22,12 +22,15 @@ struct Score {
   uint64_t missed = 0;        // injected and not said
   uint64_t false_alerts = 0;  // standing alerts of the rule that nothing injected explains
   uint64_t wrong = 0;         // said, but with another severity or resolution than the truth's
+  uint64_t late = 0;          // missed or wrong, where a record came beyond the lateness: no mistake
 };
 
 // Follows the alerts of a run and compares them with the truth.
 class Scorecard {
  public:
   void note(const AlertRecord& alert);
+  // How far event time has gone: what ends later must stand.
+  void reach(TimeMs until) { until_ = until; }
   // One score per rule that the truth names or that has raised an alert.
   std::vector<Score> compare(const std::vector<connectors::Injected>& truth) const;
   // The differences of the judged rules, one line each, for people.
@@ -41,18 +44,23 @@ class Scorecard {
   };
   std::vector<Matched> match(const std::vector<connectors::Injected>& truth,
                              std::vector<const AlertRecord*>& unexplained) const;
+  bool as_told(const connectors::Injected& injected, const AlertRecord& alert) const;
+  bool is_right(const Matched& each) const;
+
+  TimeMs until_ = kAfterAllTime;
   std::map<std::string, AlertRecord> alerts_;  // by id, as last said; withdrawn ones left out
-  std::map<std::string, std::string> worst_;   // by id: the severity before it ended
 };
 
-// Whether the truth says all that `rule` has to say of generated traffic: what it does not name is then a false alert.
+// Whether the truth says all that `rule` has to say of generated traffic: what it does not name is then a false alert. So it is
+// for every rule some anomaly makes speak, and for feeds that go dark; a rule of one's own it does not know.
 bool is_judged(const std::string& rule);
 
 // What a run is measured by.
 struct Judgement {
-  std::vector<ScoreRow> rows;  // the judged rules of `speaking`, and any other that spoke and is judged
-  std::vector<std::pair<std::string, uint64_t>> not_judged;  // the other rules that may speak, with their alerts
-  uint64_t missed = 0, false_alerts = 0, wrong = 0;          // over the rows
+  std::vector<ScoreRow> rows;  // the judged rules that spoke or had cause to; those with mistakes last, where people look
+  std::vector<std::pair<std::string, uint64_t>> not_judged;    // the other rules that may speak, with their alerts
+  std::vector<std::string> silent;                             // judged, without cause to speak, and silent
+  uint64_t missed = 0, false_alerts = 0, wrong = 0, late = 0;  // over the rows
 };
 
 // `speaking`: the rules that may raise alerts.

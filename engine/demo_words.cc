@@ -1,6 +1,7 @@
 #include "engine/demo_words.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/base/words.h"
 
@@ -37,13 +38,18 @@ std::string DemoWords::summary(uint64_t seed, uint64_t records, DurationMs lengt
 }
 
 std::string DemoWords::not_judged(const std::string& rule, uint64_t alerts) const {
-  const bool of_acquirers = rule == "code-jump-acquirer";
-  const std::string_view why = of_acquirers
-                                   ? in("it weighs the jumps against all of an acquirer's traffic, which is not planned",
-                                        "该规则按收单机构全部流量计算占比，注入时未作安排")
-                                   : in("the truth of this traffic says nothing of it", "本流量的注入清单不涉及该规则");
+  const std::string_view why = in("the truth of this traffic says nothing of it", "本流量的注入清单不涉及该规则");
   return chinese_ ? fmt::format("未评判：{}，告警 {} 条（{}）", rule, alerts, why)
                   : fmt::format("not judged: {}, {} ({})", rule, counted(alerts, "alert"), why);
+}
+
+std::string DemoWords::restarted(TimeMs at) const {
+  return chinese_ ? fmt::format("已在 {} 重启，从存储继续", format_rfc3339(at))
+                  : fmt::format("restarted at {}: it goes on from what is stored", format_rfc3339(at));
+}
+
+std::string DemoWords::rightly_silent(const std::vector<std::string>& rules) const {
+  return fmt::format("{}{}", in("without cause to speak, and silent: ", "无注入亦无告警："), fmt::join(rules, in(", ", "、")));
 }
 
 std::string DemoWords::silent(uint64_t rules) const {
@@ -67,6 +73,12 @@ std::string DemoWords::missed(const std::string& what, TimeMs at, const std::str
                   : fmt::format("missed: {} at {} ({})", what, format_rfc3339(at), note);
 }
 
+std::string DemoWords::late(const std::string& what, TimeMs at, const std::string& note) const {
+  return chinese_
+             ? fmt::format("迟到：{}，{}，所需记录超出乱序容限", what, format_rfc3339(at))
+             : fmt::format("late: {} at {} ({}): a record it needs came beyond the lateness", what, format_rfc3339(at), note);
+}
+
 std::string DemoWords::differs(const std::string& what, const std::string& said, const std::string& told,
                                const std::string& note) const {
   return chinese_ ? fmt::format("不符：{}，告警为 {}，应为 {}", what, said, told)
@@ -75,6 +87,13 @@ std::string DemoWords::differs(const std::string& what, const std::string& said,
 
 std::string DemoWords::false_alert(const std::string& rule, TimeMs at, const std::string& message) const {
   return fmt::format("{}{} {}{}{}", in("false: ", "误报："), rule, format_rfc3339(at), in(": ", "："), message);
+}
+
+std::string DemoWords::false_alerts(const std::string& rule, const std::string& severity, uint64_t count,
+                                    uint64_t shown) const {
+  const uint64_t listed = std::min(count, shown);
+  return chinese_ ? fmt::format("误报合计：{}，级别 {}，{} 条（以上列出 {} 条）", rule, severity, grouped(count), listed)
+                  : fmt::format("false in all: {}, {}: {} ({} of them above)", rule, severity, counted(count, "alert"), listed);
 }
 
 std::string DemoWords::standing() const { return std::string(in("standing", "未解除")); }

@@ -23,9 +23,9 @@ struct Row {
 
 TEST(CommandLine, EveryRangeIsReadable) {
   const Row rows[] = {
-      {"demo --minutes 29", "--minutes: '29' will not do; give 30 to 10,000 minutes"},
-      {"demo --minutes soon", "--minutes: 'soon' will not do; give 30 to 10,000 minutes"},
-      {"demo --minutes nan", "--minutes: 'nan' will not do; give 30 to 10,000 minutes"},
+      {"demo --minutes 29", "--minutes: '29' will not do; give 30 to 100,000 minutes"},
+      {"demo --minutes soon", "--minutes: 'soon' will not do; give 30 to 100,000 minutes"},
+      {"demo --minutes nan", "--minutes: 'nan' will not do; give 30 to 100,000 minutes"},
       {"demo --speed -1", "--speed: '-1' will not do; give 0 (as fast as it goes) to 1,000,000 seconds of traffic per second"},
       {"demo --speed inf",
        "--speed: 'inf' will not do; give 0 (as fast as it goes) to 1,000,000 seconds of traffic per second"},
@@ -59,7 +59,7 @@ TEST(CommandLine, EveryRangeIsReadable) {
 TEST(CommandLine, HelpGivesTheRangesThatMistakesGive) {
   const std::string help = run_program("--help-all").out;
   for (const char* each :
-       {"30 to 10,000 minutes", "20 to 100,000 minutes", "0 (as fast as it goes) to 1,000,000 seconds of traffic per second",
+       {"30 to 100,000 minutes", "20 to 100,000 minutes", "0 (as fast as it goes) to 1,000,000 seconds of traffic per second",
         "1 to 5,000 records per second of traffic", "1 to 10,000 partitions", "a whole number of 0 or more", "en or zh"}) {
     EXPECT_THAT(help, HasSubstr(each));
   }

@@ -20,6 +20,7 @@ using naive::Naive;
 Found truth_as_found(const std::vector<Injected>& truth) {
   Found found;
   for (const Injected& injected : truth) {
+    if (injected.rule != injected.anomaly) continue;  // what follows for other rules
     const auto part = [&](const char* name) { return injected.key.at(name); };
     std::string key;
     if (injected.rule == kDuplicateDebit) {
@@ -93,7 +94,7 @@ TEST_P(GeneratorTruths, AreWhatTheRulesFind) {
   Generator generator(options);
   Naive naive = read(generator);
   std::map<std::string, int> kinds;
-  for (const Injected& injected : generator.truth()) kinds[injected.anomaly]++;
+  for (const Injected& injected : generator.truth()) kinds[injected.anomaly] += injected.rule == injected.anomaly ? 1 : 0;
   EXPECT_EQ(kinds,
             (std::map<std::string, int>{{kDuplicateDebit, 40}, {kCodeJump, 40}, {kRateChange, 40}, {kNotifyUnsent, 40}}));
   expect_same(naive.alerts(), truth_as_found(generator.truth()));
@@ -111,6 +112,7 @@ TEST(GeneratorAlerts, TruthCoversEverySeverityAndResolution) {
   while (generator.next(record)) continue;
   std::map<std::string, std::set<std::string>> severities, resolutions;
   for (const Injected& injected : generator.truth()) {
+    if (injected.rule != injected.anomaly) continue;
     severities[injected.rule].insert(injected.expected_severity);
     resolutions[injected.rule].insert(injected.resolution);
     EXPECT_FALSE(injected.note.empty());

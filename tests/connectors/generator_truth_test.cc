@@ -17,6 +17,7 @@ Injected example() {
   injected.expected_severity = "high";
   injected.resolves = true;
   injected.resolution = "reversed";
+  injected.resolves_at = 1'795'322'000'000;
   injected.note = "a \"note\"\nof two lines";
   injected.late = true;
   return injected;

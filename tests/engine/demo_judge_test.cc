@@ -2,7 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <sstream>
+
 #include "engine/demo.h"
+#include "engine/rule_bundle.h"
 
 namespace tillwatch::engine {
 namespace {
@@ -48,25 +52,83 @@ TEST(DemoJudgement, EveryWayToBeWrongIsCounted) {
   const std::vector<connectors::Injected> truth = {injected("rate-change", "A"), injected("rate-change", "B"),
                                                    injected("code-jump", "Z")};
   const Judgement judgement =
-      judge(card, truth, {"rate-change", "rate-creep", "code-jump", "rate-no-notice", "of-ones-own", "quiet-one"});
+      judge(card, truth, {"rate-change", "rate-creep", "code-jump", "rate-no-notice", "feed-dark", "of-ones-own", "quiet-one"});
   std::vector<std::string> rows;
   for (const ScoreRow& row : judgement.rows) {
     rows.push_back(
         fmt::format("{} {} {} {} {} {}", row.rule, row.injected, row.raised, row.resolved, row.missed, row.false_alerts));
   }
   EXPECT_THAT(rows,
-              ElementsAre("code-jump 1 0 0 1 0", "rate-change 2 2 0 0 0", "rate-creep 0 0 0 0 1", "rate-no-notice 0 0 0 0 1"));
+              ElementsAre("rate-change 2 2 0 0 0", "code-jump 1 0 0 1 0", "rate-creep 0 0 0 0 1", "rate-no-notice 0 0 0 0 1"));
+  EXPECT_THAT(judgement.silent, ElementsAre("feed-dark"));
   EXPECT_THAT(judgement.not_judged, ElementsAre(Pair("of-ones-own", 1), Pair("quiet-one", 0)));
   EXPECT_EQ(judgement.missed, 1u);
   EXPECT_EQ(judgement.false_alerts, 2u);
   EXPECT_EQ(judgement.wrong, 1u);
-  EXPECT_THAT(
-      card.differences(truth, Language::en),
-      ElementsAre(HasSubstr("differs: rate-change merchant_id=B is low firing"), HasSubstr("missed: code-jump merchant_id=Z"),
-                  HasSubstr("false: rate-creep"), HasSubstr("false: rate-no-notice")));
+  EXPECT_THAT(card.differences(truth, Language::en),
+              ElementsAre(HasSubstr("differs: rate-change merchant_id=B is low firing"),
+                          HasSubstr("missed: code-jump merchant_id=Z"), HasSubstr("false: rate-creep"),
+                          HasSubstr("false: rate-no-notice"), HasSubstr("false in all: rate-creep, high: 1 alert"),
+                          HasSubstr("false in all: rate-no-notice, high: 1 alert")));
   EXPECT_THAT(card.differences(truth, Language::zh),
               ElementsAre(HasSubstr("不符：rate-change merchant_id=B"), HasSubstr("漏报：code-jump merchant_id=Z"),
-                          HasSubstr("误报：rate-creep"), HasSubstr("误报：rate-no-notice")));
+                          HasSubstr("误报：rate-creep"), HasSubstr("误报：rate-no-notice"), HasSubstr("误报合计：rate-creep"),
+                          HasSubstr("误报合计：rate-no-notice")));
+}
+
+// Of a rule that missed, or said otherwise, because a record came beyond the lateness.
+TEST(DemoJudgement, WhatCameBeyondTheLatenessIsNoMistake) {
+  Scorecard card;
+  AlertRecord other = alert("1", "rate-change", "A");
+  other.severity = "low";
+  card.note(other);
+  std::vector<connectors::Injected> truth = {injected("rate-change", "A"), injected("rate-change", "B")};
+  for (connectors::Injected& each : truth) each.late = true;
+  const Judgement judgement = judge(card, truth, {"rate-change"});
+  EXPECT_EQ(judgement.missed + judgement.wrong + judgement.false_alerts, 0u);
+  EXPECT_EQ(judgement.late, 2u);
+  EXPECT_THAT(card.differences(truth, Language::en),
+              ElementsAre(HasSubstr("late: rate-change merchant_id=A"), HasSubstr("late: rate-change merchant_id=B")));
+  EXPECT_THAT(card.differences(truth, Language::zh), ElementsAre(HasSubstr("迟到："), HasSubstr("迟到：")));
+}
+
+TEST(DemoJudgement, WhatEndsAfterTheEndMustStand) {
+  connectors::Injected ends = injected("rate-change", "A");
+  ends.resolves = true;
+  ends.resolution = "recovered";
+  ends.resolves_at = kNoon + kHour;
+  AlertRecord ended = alert("1", "rate-change", "A");
+  ended.status = "resolved";
+  ended.resolution = "recovered";
+  struct Row {
+    TimeMs until;
+    bool ended;
+    bool right;
+  };
+  const Row rows[] = {{kNoon + 50 * kMinute, false, true}, {kNoon + 50 * kMinute, true, false},
+                      {kNoon + 70 * kMinute, true, true},  {kNoon + 70 * kMinute, false, false},
+                      {kNoon + kHour, true, true},         {kNoon + kHour, false, true}};
+  for (const Row& row : rows) {
+    Scorecard card;
+    card.note(row.ended ? ended : alert("1", "rate-change", "A"));
+    card.reach(row.until);
+    EXPECT_EQ(card.compare({ends}).front().wrong, row.right ? 0u : 1u) << format_rfc3339(row.until) << row.ended;
+  }
+}
+
+TEST(DemoJudgement, EveryLiveRuleOfThePackIsJudged) {
+  RuleBundleReport report;
+  std::ostringstream out;
+  const auto bundle = load_rule_bundle({TILLWATCH_SOURCE_DIR "/rules/packs/payments"}, false, out, report);
+  ASSERT_TRUE(bundle) << out.str();
+  std::set<std::string> speaking;
+  for (const auto& rule : bundle->rules) {
+    if (!rule->source->message_en.empty()) speaking.insert(rule->name);
+  }
+  for (const std::string& rule : speaking) EXPECT_TRUE(is_judged(rule)) << "no anomaly makes it speak: " << rule;
+  for (const connectors::Anomaly& anomaly : connectors::anomalies()) {
+    for (const std::string& rule : anomaly.rules) EXPECT_TRUE(speaking.contains(rule)) << anomaly.name << " tells of " << rule;
+  }
 }
 
 }  // namespace
