@@ -208,7 +208,8 @@ void Anomalies::plan_duplicate(const Actors& actors) {
                                 : Manner::two_orders;
   const uint32_t size = random_.below(10);
   story->debits = size < 6 ? 2 : size < 8 ? 3 : size < 9 ? 4 : 5;
-  story->gap = random_.between(20'000, 280'000 / (story->debits - 1));
+  // Four notices within a minute would be too many for one phone.
+  story->gap = random_.between(story->debits > 3 ? 55'000 : 20'000, 280'000 / (story->debits - 1));
   if (story->debits == 2 && random_.chance(60'000)) story->gap = 300 * kSecond;  // the window includes its end
   story->debit.card = actors.card;
   story->debit.terminal = merchant.first_terminal;
