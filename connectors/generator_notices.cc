@@ -101,13 +101,9 @@ void Notices::tell_of_refund(const Transaction& refund) {
   send(submission);
 }
 
-void Notices::tell_of_inquiry(TimeMs at, uint32_t card) {
-  Submission submission;
-  submission.at = at;
-  submission.message = ++message_;
-  submission.card = card;
+void Notices::tell_of_inquiry(TimeMs at, const Transaction& inquiry) {
+  Submission submission = draft(at, inquiry);
   submission.category = NoticeCategory::other;
-  submission.channel = usual_channel(world_.cards[card]);
   send(submission);
 }
 

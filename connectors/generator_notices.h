@@ -26,8 +26,8 @@ class Notices {
   void tell_merchant(const Transaction& debit);
   // Tells the cardholder that the money of `undone` is back.
   void tell_of_refund(const Transaction& refund);
-  // Another message, which is about no transaction.
-  void tell_of_inquiry(TimeMs at, uint32_t card);
+  // Tells the holder of an inquiry.
+  void tell_of_inquiry(TimeMs at, const Transaction& inquiry);
 
   // One message on its way at `at`, with its receipt if it was accepted.
   void submit(TimeMs at, const Transaction& about, Channel channel, SubmitStatus status, uint8_t attempt);

@@ -152,8 +152,8 @@ void Traffic::ride(const Visit& visit) {
 void Traffic::inquiry(const Visit& visit) {
   Debit nothing = visit.debit(0);
   nothing.order = 0;
-  till_.plain(visit.at, TransactionType::balance_inquiry, nothing, TransactionStatus::approved, 0);
-  till_.notices().tell_of_inquiry(visit.at + random_.between(500, 3000), visit.card);
+  const Transaction done = till_.plain(visit.at, TransactionType::balance_inquiry, nothing, TransactionStatus::approved, 0);
+  till_.notices().tell_of_inquiry(visit.at + random_.between(500, 3000), done);
 }
 
 void Traffic::declined(const Visit& visit) {
