@@ -1,4 +1,5 @@
-// Contracts nobody was told of, rates outside the market, and sales that cost the acquirer more than they bring.
+// Contracts nobody was told of, rates outside the market, sales that cost the acquirer more than they bring, and fees that no
+// contract names.
 #include "connectors/generator_anomalies.h"
 #include "connectors/generator_reference.h"
 
@@ -72,6 +73,33 @@ void below_cost(Scene& scene) {
   }
 }
 
+// Taken with a sale; it stays, or half of it comes back, or all.
+void not_in_the_contract(Scene& scene) {
+  struct Row {
+    FeeType type;
+    int64_t fee_minor;
+    const char* note;
+  };
+  constexpr Row kRows[] = {{FeeType::deposit, 29'900, "a deposit on the terminal"},
+                           {FeeType::annual, 19'900, "an annual fee"},
+                           {FeeType::data_sim, 6000, "a fee for the terminal's data"},
+                           {FeeType::sms_service, 200, "a fee for messages"}};
+  const Row row = kRows[scene.random.below(4)];
+  scene.then(scene.at, [&scene, row](TimeMs at) {
+    const Transaction paid = scene.pay(at, scene.sale());
+    const TimeMs taken_at = scene.till.posting_time(paid);
+    scene.till.charge(taken_at, paid, row.type, row.fee_minor);
+    AlertKey key = merchant_key(scene);
+    key["fee_type"] = name_of(row.type);
+    const auto told = scene.expect("hidden-fee", key, taken_at, "high", row.note);
+    const uint32_t halves_back = scene.random.below(3);
+    if (halves_back == 0) return;
+    const TimeMs back_at = taken_at + scene.random.between(kMinute, 5 * kMinute);
+    scene.till.charge(back_at, paid, row.type, halves_back == 1 ? -row.fee_minor / 2 : -row.fee_minor);
+    if (halves_back == 2) told.ends("refunded", back_at);
+  });
+}
+
 }  // namespace
 
 std::vector<Injector> fee_injectors() {
@@ -80,6 +108,7 @@ std::vector<Injector> fee_injectors() {
       {"rate-no-notice", {"rate-no-notice"}, {}, kMinute, 11 * kMinute, false, not_announced},
       {"rate-out-of-band", {"rate-out-of-band"}, {}, kMinute, 11 * kMinute, false, out_of_the_market},
       {"rate-below-cost", {"rate-below-cost"}, {.cards = 2}, 4 * kMinute, 12 * kMinute, false, below_cost},
+      {"hidden-fee", {"hidden-fee"}, {}, kMinute, 11 * kMinute, false, not_in_the_contract},
   };
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "connectors/generator_anomalies.h"
+#include "connectors/generator_reference.h"
 #include "engine/base/hash.h"
 
 namespace tillwatch::connectors::generation {
@@ -96,6 +97,23 @@ void key_sprays(Scene& scene) {
   }
 }
 
+// The key's record lists another address; half of the time the sender has moved, and is entered afterwards.
+void key_is_used_elsewhere(Scene& scene) {
+  const std::string sender = sender_of(scene).at("api_key_id");
+  scene.then(scene.at,
+             [&scene, sender](TimeMs at) { scene.delivery.send(sending_key_version(sender, "198.51.100.77", at - kDay, at)); });
+  scene.then(scene.at + 2 * kMinute, [&scene, sender](TimeMs at) {
+    scene.send(inquiry(scene, at, 0));
+    const auto told = scene.expect("sms-api-address", {{"api_key_id", sender}, {"source_ip", kSenderAddress}}, at, "critical",
+                                   "from an address its record does not list");
+    if (scene.random.chance(500'000)) return;
+    const TimeMs entered_at = at + scene.random.between(2 * kMinute, 8 * kMinute);
+    told.ends("registry_update", entered_at);
+    scene.then(entered_at,
+               [&scene, sender](TimeMs now) { scene.delivery.send(sending_key_version(sender, kSenderAddress, now, now)); });
+  });
+}
+
 // The same text three times in a minute.
 void repeats_itself(Scene& scene) {
   for (int i = 0; i < 4; ++i) {
@@ -119,6 +137,7 @@ std::vector<Injector> gateway_injectors() {
       {"channel-silent", {"sms-channel-silent"}, many, 13 * kMinute, 20 * kMinute, true, reports_fail},
       {"api-auth", {"sms-api-auth"}, {}, 4 * kMinute, 21 * kMinute, false, key_is_refused},
       {"api-spray", {"sms-api-spray"}, {.cards = 40}, 2 * kMinute, 18 * kMinute, true, key_sprays},
+      {"api-address", {"sms-api-address"}, {}, 3 * kMinute, 13 * kMinute, false, key_is_used_elsewhere},
       {"sms-frequency", {"sms-frequency"}, {}, 2 * kMinute, 11 * kMinute, false, repeats_itself},
   };
 }

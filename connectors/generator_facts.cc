@@ -66,6 +66,11 @@ PaymentMethod pick_method(Random& random) {
   return kMethods[random.below(10)];
 }
 
+const char* name_of(FeeType type) {
+  static constexpr const char* kNames[] = {"MERCHANT_SERVICE", "DEPOSIT", "ANNUAL", "DATA_SIM", "SMS_SERVICE"};
+  return kNames[static_cast<size_t>(type)];
+}
+
 std::string card_token(const Card& card) {
   std::string token;
   append_card_token(token, card);

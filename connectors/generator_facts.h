@@ -90,7 +90,9 @@ struct Slip {
 // A moment of the day a transaction is cleared for: what happens after 23:00 belongs to the next.
 constexpr TimeMs settlement_day(TimeMs at) { return at + kHour; }
 
-enum class LineType : uint8_t { sale, refund, adjustment };
+enum class LineType : uint8_t { sale, refund, adjustment, fee_only };
+enum class FeeType : uint8_t { merchant_service, deposit, annual, data_sim, sms_service };
+const char* name_of(FeeType type);
 
 struct SettlementLine {
   TransactionId transaction;
@@ -106,7 +108,8 @@ struct SettlementLine {
   uint16_t settled_mcc = 0;
   PaymentMethod method = PaymentMethod::card_chip;
   LineType type = LineType::sale;
-  bool other_account = false;  // paid to one that is not the merchant's
+  FeeType fee_type = FeeType::merchant_service;  // of the fee, less the flat part
+  bool other_account = false;                    // paid to one that is not the merchant's
 };
 
 enum class NoticeCategory : uint8_t { debit, refund_done, refund_promised, declined, other };
@@ -126,6 +129,9 @@ struct Saying {
   bool parsed = true;        // the sender says it in fields as well
   Flaw flaw = Flaw::none;
 };
+
+// From where senders of their own send.
+inline constexpr const char* kSenderAddress = "198.51.100.23";
 
 struct Submission {
   TransactionId transaction;  // number 0: the submission does not say

@@ -258,6 +258,19 @@ ReferenceRecord subscription_version(const Card& card, uint64_t phone_owner, Tim
   return subscription_record(terms, effective_from, recorded_at);
 }
 
+ReferenceRecord sending_key_version(const std::string& api_key_id, const char* address, TimeMs effective_from,
+                                    TimeMs recorded_at) {
+  ReferenceRecord record = start_record("ref.sms_key", api_key_id, effective_from, recorded_at);
+  JsonObject json(record.value);
+  json.text("schema", "sms_key/1");
+  json.text("api_key_id", api_key_id);
+  json.begin_array("addresses");
+  json.element(address);
+  json.end_array();
+  end_record(json, effective_from, recorded_at);
+  return record;
+}
+
 ReferenceRecord merchant_version(const World& world, uint32_t merchant, uint16_t mcc, TimeMs effective_from,
                                  TimeMs recorded_at) {
   const Merchant& row = world.merchants[merchant];

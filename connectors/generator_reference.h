@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "connectors/generator_facts.h"
 #include "connectors/generator_world.h"
@@ -25,6 +26,9 @@ ReferenceRecord terminal_version(const World& world, uint32_t terminal, const Pl
                                  TimeMs recorded_at);
 ReferenceRecord acquirer_version(const World& world, uint32_t acquirer, Licence licence, TimeMs effective_from,
                                  TimeMs recorded_at);
+// From which address a sending key is used.
+ReferenceRecord sending_key_version(const std::string& api_key_id, const char* address, TimeMs effective_from,
+                                    TimeMs recorded_at);
 // A holder's subscription, with the phone of `phone_owner`.
 ReferenceRecord subscription_version(const Card& card, uint64_t phone_owner, TimeMs effective_from, TimeMs recorded_at);
 

@@ -17,6 +17,19 @@ uint64_t debits_in_an_hour(const GeneratorOptions& options) {
   return static_cast<uint64_t>(options.events_per_second * 2400) + 1;
 }
 
+SettlementLine line_about(const Transaction& transaction, TimeMs posted_at, LineType type) {
+  SettlementLine line;
+  line.transaction = transaction.id;
+  line.posted_at = posted_at;
+  line.rrn = transaction.rrn;
+  line.card = transaction.card;
+  line.terminal = transaction.terminal;
+  line.settled_mcc = transaction.mcc;
+  line.method = transaction.method;
+  line.type = type;
+  return line;
+}
+
 }  // namespace
 
 Till::Till(const GeneratorOptions& options, World& world, Delivery& delivery)
@@ -186,15 +199,9 @@ void Till::settle(const Transaction& transaction, int64_t amount_minor, const Po
   const Merchant& merchant = world_.merchant_of(transaction.terminal);
   const Contract& contract = merchant.contract_at(transaction.at());
   const Price& price = contract.price(world_.cards[transaction.card].type == CardType::credit, is_qr(transaction.method));
-  SettlementLine line;
-  line.transaction = transaction.id;
-  line.posted_at = posting.at != 0 ? posting.at : posting_time(transaction);
-  line.rrn = transaction.rrn;
+  SettlementLine line = line_about(transaction, posting.at != 0 ? posting.at : posting_time(transaction), LineType::sale);
   line.amount_minor = amount_minor;
-  line.card = transaction.card;
-  line.terminal = transaction.terminal;
-  line.settled_mcc = posting.mcc != 0 ? posting.mcc : transaction.mcc;
-  line.method = transaction.method;
+  if (posting.mcc != 0) line.settled_mcc = posting.mcc;
   const int64_t full = fee_of(price, amount_minor);
   line.fee_minor = posting.fee_minor.value_or(full);
   line.rate_ppm = posting.fee_minor ? posting.rate_ppm : rate_of(price, amount_minor);
@@ -212,16 +219,15 @@ void Till::settle(const Transaction& transaction, int64_t amount_minor, const Po
 }
 
 void Till::adjust(TimeMs at, const Transaction& about, int64_t amount_minor) {
-  SettlementLine line;
-  line.transaction = about.id;
-  line.posted_at = at;
-  line.rrn = about.rrn;
+  SettlementLine line = line_about(about, at, LineType::adjustment);
   line.amount_minor = amount_minor;
-  line.card = about.card;
-  line.terminal = about.terminal;
-  line.settled_mcc = about.mcc;
-  line.method = about.method;
-  line.type = LineType::adjustment;
+  delivery_.send(line);
+}
+
+void Till::charge(TimeMs at, const Transaction& about, FeeType type, int64_t fee_minor) {
+  SettlementLine line = line_about(about, at, LineType::fee_only);
+  line.fee_type = type;
+  line.fee_minor = fee_minor;
   delivery_.send(line);
 }
 

@@ -82,6 +82,8 @@ class Till {
   void settle(const Transaction& transaction) { settle(transaction, transaction.amount_minor, {}); }
   // Gives the merchant back what it paid too much.
   void adjust(TimeMs at, const Transaction& about, int64_t amount_minor);
+  // A fee on a line of its own; negative: given back.
+  void charge(TimeMs at, const Transaction& about, FeeType type, int64_t fee_minor);
   TimeMs posting_time(const Transaction& transaction);
 
   void print_slip(const Transaction& transaction);

@@ -187,7 +187,7 @@ void Writer::write(const Slip& slip, GeneratedRecord& record) const {
 }
 
 void Writer::write(const SettlementLine& line, GeneratedRecord& record) const {
-  static constexpr const char* kTypes[] = {"sale", "refund", "adjustment"};
+  static constexpr const char* kTypes[] = {"sale", "refund", "adjustment", "fee_only"};
   const Card& card = world_.cards[line.card];
   const uint32_t merchant = world_.terminals[line.terminal].merchant;
   record.topic = "pos.settlements";
@@ -223,7 +223,7 @@ void Writer::write(const SettlementLine& line, GeneratedRecord& record) const {
   json.begin_array("fee_lines");
   if (line.type != LineType::adjustment) {
     json.begin_element();
-    json.text("fee_type", "MERCHANT_SERVICE");
+    json.text("fee_type", name_of(line.fee_type));
     json.number("amount_minor", line.fee_minor - line.flat_minor);
     if (line.rate_ppm != 0) json.decimal("rate_bp", line.rate_ppm, 2);
     json.end_object();

@@ -149,7 +149,7 @@ void Writer::write(const Submission& submission, GeneratedRecord& record) const 
   key += 'k';
   append_number(key, 1 + submission.sender);
   json.close_text();
-  json.text("source_ip", submission.sender == 0 ? "10.0.0.5" : "198.51.100.23");
+  json.text("source_ip", submission.sender == 0 ? "10.0.0.5" : kSenderAddress);
   append_phone(json, phone_owner(submission, card));
   std::string& sign_name = json.open_text("sign_name");
   sign_name += "示例银行";

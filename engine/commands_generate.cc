@@ -34,9 +34,9 @@ void interrupt(int) { interrupted = true; }
 
 constexpr const char* kStreamTopics[] = {"pos.transactions", "pos.slips",    "pos.settlements",
                                          "sms.submissions",  "sms.receipts", "sms.replies"};
-constexpr const char* kReferenceTopics[] = {"ref.merchant",   "ref.rate_contract", "ref.mcc_tier",
-                                            "ref.acquirer",   "ref.terminal",      "ref.subscription",
-                                            "ref.issuer_sla", "ref.maintenance",   "ref.region"};
+constexpr const char* kReferenceTopics[] = {"ref.merchant", "ref.rate_contract", "ref.mcc_tier",   "ref.acquirer",
+                                            "ref.terminal", "ref.subscription",  "ref.issuer_sla", "ref.maintenance",
+                                            "ref.region",   "ref.sms_key"};
 
 // Where records go.
 class Outlet {

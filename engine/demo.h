@@ -52,8 +52,12 @@ class Scorecard {
 };
 
 // Whether the truth says all that `rule` has to say of generated traffic: what it does not name is then a false alert. So it is
-// for every rule some anomaly makes speak, and for feeds that go dark; a rule of one's own it does not know.
+// for every rule some anomaly makes speak, and for those without cause to; a rule of one's own it does not know.
 bool is_judged(const std::string& rule);
+
+// Rules of the payments pack and the engine that no anomaly makes speak: whatever they say is false, and that they speak when
+// they should is for their own cases to show.
+const std::vector<std::string>& rules_without_cause();
 
 // What a run is measured by.
 struct Judgement {
