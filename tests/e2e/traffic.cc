@@ -62,9 +62,10 @@ Traffic::Traffic(BrokerFixture& broker, std::string folder) : broker_(broker), f
     read_.insert(topic);
   }
   generate(folder_ + "/day",
-           {"--events-per-second", "40", "--anomalies-per-hour", "60", "--start", "2025-06-02T12:00:00+08:00"});
+           {"--events-per-second", "40", "--anomalies-per-hour", "12", "--start", "2025-06-02T12:00:00+08:00"});
+  // Later than a day after all of the first, so that whatever ends after 24 hours ends while records come.
   generate(folder_ + "/next",
-           {"--events-per-second", "5", "--anomalies-per-hour", "0", "--start", "2025-06-03T12:00:00+08:00"});
+           {"--events-per-second", "5", "--anomalies-per-hour", "0", "--start", "2025-06-03T12:30:00+08:00"});
   load(folder_ + "/day");
   for (const auto& file : std::filesystem::directory_iterator(folder_ + "/next")) {
     if (file.path().filename().string().starts_with("ref.")) std::filesystem::remove(file);
