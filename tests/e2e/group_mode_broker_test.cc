@@ -83,7 +83,7 @@ class GroupMode : public ::testing::Test {
     run_to_end(words, folder_->file("embedded.log"), kDrain);
     std::ostringstream alerts;
     alerts << std::ifstream(folder_->file("embedded/alerts.ndjson")).rdbuf();
-    standing_ = new Standing(without_offsets(standing_of(alerts.str())));
+    standing_ = new Standing(standing_of(alerts.str()));
   }
   static void TearDownTestSuite() {
     delete standing_;
@@ -96,7 +96,7 @@ class GroupMode : public ::testing::Test {
     const bool same = wait_until(
         [&] {
           if (!members.all_live()) return true;
-          came = without_offsets(traffic_->standing_in(members.alerts()));
+          came = traffic_->standing_in(members.alerts());
           return came == *standing_;
         },
         kDrain);

@@ -21,8 +21,6 @@ std::string differences(const Standing& wanted, const Standing& found);
 
 // Of records of an alerts topic, one a line.
 Standing standing_of(const std::string& lines);
-// Without where the evidence stands: in a file an offset counts bytes.
-Standing without_offsets(Standing standing);
 
 struct WantedAlert {
   std::string rule;
