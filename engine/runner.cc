@@ -192,6 +192,7 @@ Status Runner::run(const std::atomic<bool>& stop) {
     const Status status = step(stopping, idle, finished);
     if (!status) {
       if (status.error().kind != ErrorKind::unavailable) return status;
+      finished = false;  // the last batch too is done again
       // Somebody is away: drop the batch, wait, try the same again.
       const auto now = Clock::now();
       if (away_since == Clock::time_point{}) away_since = now;
@@ -305,7 +306,9 @@ Status Runner::step(bool stopping, bool& idle, bool& finished) {
   TimeMs oldest = 0;
   for (const connectors::Record& record : batch_.records())
     oldest = oldest == 0 ? record.arrived_at : std::min(oldest, record.arrived_at);
+  const uint64_t before = number_;
   status = commit(batch_.records().size(), oldest, Clock::now() - began);
+  finished = finished && number_ > before;  // one that was aborted is done again
   const bool more_is_there = batch_.records().size() >= options_.max_records;
   next_poll_ = more_is_there || all_finished ? Clock::time_point{} : Clock::now() + options_.commit_every;
   return status;
