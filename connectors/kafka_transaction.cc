@@ -93,6 +93,8 @@ KafkaTransaction::Step KafkaTransaction::run(const std::vector<OutputRecord>& re
     if (Step step = produce(records[i], deadline); !step) return step;
   }
   passed(CommitStep::written);
+  // Also before the positions: librdkafka 2.0 does not come back from sending them when records time out meanwhile.
+  if (Step step = flush(deadline); !step) return step;
   for (const Positions& of_group : positions) {
     if (of_group.list->cnt == 0) continue;
     if (Step step = send_positions(of_group, deadline); !step) return step;
