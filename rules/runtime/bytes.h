@@ -12,7 +12,9 @@ class ByteWriter {
  public:
   explicit ByteWriter(std::string& out) : out_(out) {}
   template <class T>
-  void fixed(T value) { out_.append(reinterpret_cast<const char*>(&value), sizeof(T)); }
+  void fixed(T value) {
+    out_.append(reinterpret_cast<const char*>(&value), sizeof(T));
+  }
   void text(std::string_view bytes) {
     fixed(static_cast<uint32_t>(bytes.size()));
     out_.append(bytes);

@@ -75,8 +75,9 @@ struct CompiledAggregate {
   DurationMs over = 0;
   DurationMs every = 0;  // 0: slides; else the window's bounds are multiples of it, in local time
   DurationMs local_offset = 0;
-  int64_t level = 0;  // quantile: billionths
-  int of = -1;        // usual: of this aggregate
+  int64_t level = 0;    // quantile: billionths
+  int of = -1;          // usual: of this aggregate
+  bool slides = false;  // what an event adds to it depends on that event alone, and can be taken away again
 
   // The first instant (inclusive) of the window that is asked for at `at`.
   TimeMs from(TimeMs at) const { return every == 0 ? at - over : floor(at) + every - over; }

@@ -11,8 +11,8 @@ namespace {
 constexpr uint8_t kRecordVersion = 4;
 constexpr size_t kLeastOrder = 3, kLeastInstance = 16, kLeastEntry = 8, kLeastPublished = 23;  // bytes
 
-// Times, ids and rows as they are in one key: near each other, and often the same. Appends to `out`, which is whole when the writer
-// is gone.
+// Times, ids and rows as they are in one key: near each other, and often the same. Appends to `out`, which is whole when the
+// writer is gone.
 class StateWriter {
  public:
   StateWriter(std::string& out, TimeMs base) : out_(out), base_(base) {
@@ -172,8 +172,24 @@ Entry read_entry(StateReader& in) {
   return entry;
 }
 
+// The first of the `count` entries that a page, or none, has: near the end, where the new ones are.
+template <class Log>
+auto first_of(Log& log, uint32_t page, size_t count) {
+  auto first = log.end();
+  while (count > 0) count -= (--first)->page == page;
+  return first;
+}
+
 // A row is that of an inline event more often than not: 0 none, 1 its own bytes, n + 2 those of event n.
 using Inline = absl::InlinedVector<const Entry*, 16>;
+
+Inline entries_of(const EntryLog& log, uint32_t page, size_t count) {
+  Inline entries;
+  for (auto each = first_of(log, page, count); entries.size() < count; ++each) {
+    if (each->page == page) entries.push_back(&*each);
+  }
+  return entries;
+}
 
 void write_row(StateWriter& out, const std::shared_ptr<const std::string>& row, const Inline& entries) {
   if (row == nullptr) {
@@ -189,7 +205,7 @@ void write_row(StateWriter& out, const std::shared_ptr<const std::string>& row, 
   out.text(*row);
 }
 
-std::shared_ptr<const std::string> read_row(StateReader& in, const std::vector<Entry>& entries, bool& ok) {
+std::shared_ptr<const std::string> read_row(StateReader& in, const EntryLog& entries, bool& ok) {
   const uint64_t which = in.number();
   if (which == 0) return nullptr;
   if (which == 1) return std::make_shared<const std::string>(in.text());
@@ -248,7 +264,7 @@ void write(StateWriter& out, const Instance& instance, const Inline& entries) {
   out.number(instance.checked);
 }
 
-std::shared_ptr<const Instance> read_instance(StateReader& in, const std::vector<Entry>& entries, bool& ok) {
+std::shared_ptr<const Instance> read_instance(StateReader& in, const EntryLog& entries, bool& ok) {
   auto instance = std::make_shared<Instance>();
   instance->anchor = in.id();
   instance->anchor_time = in.time();
@@ -336,7 +352,7 @@ void write_history(StateWriter& out, const std::vector<KeyState::Checkpoint>& hi
   }
 }
 
-bool read_history(StateReader& in, std::vector<KeyState::Checkpoint>& history, const std::vector<Entry>& entries) {
+bool read_history(StateReader& in, std::vector<KeyState::Checkpoint>& history, const EntryLog& entries) {
   bool ok = true;
   std::vector<std::shared_ptr<const Instance>> instances(in.count(kLeastInstance));
   for (auto& instance : instances) instance = read_instance(in, entries, ok);
@@ -394,10 +410,10 @@ constexpr uint8_t kPageVersion = 2;
 }  // namespace
 
 size_t KeyState::bytes() const {
-  size_t total = sizeof(KeyState) + log.capacity() * sizeof(Entry) + history.capacity() * sizeof(Checkpoint) +
+  size_t total = sizeof(KeyState) + log.bytes() + history.capacity() * sizeof(Checkpoint) +
                  published.capacity() * sizeof(Published) + blocked.capacity() * sizeof(Blocked);
-  for (const Entry& entry : log) total += entry.row.capacity() > 15 ? entry.row.capacity() : 0;
   if (ids) total += ids->capacity() * 9;
+  if (windows) total += windows->bytes();
   for (const Checkpoint& checkpoint : history) {
     if (!checkpoint.state) continue;
     for (const auto& instance : checkpoint.state->instances) {
@@ -434,26 +450,25 @@ void KeyState::reset() {
   clock_numbers = 0;
   published.clear();
   ids.reset();
+  windows.reset();
+  looked_at = forget_at = kBeforeAllTime;
   next_page = 0;
   changed_pages.clear();
   thinned_pages.clear();
 }
 
 void KeyState::seal() {
-  if (log.size() < kEntriesPerPage) return;
-  size_t waiting = 0;
-  for (const Entry& entry : log) waiting += entry.page == Entry::kInline;
-  if (waiting < kEntriesPerPage) return;
-  size_t to_seal = waiting / kEntriesPerPage * kEntriesPerPage;
+  size_t to_seal = log.without_page() / kEntriesPerPage * kEntriesPerPage;
+  if (to_seal == 0) return;
   uint32_t held = kEntriesPerPage;
-  for (Entry& entry : log) {
-    if (to_seal == 0) break;
-    if (entry.page != Entry::kInline) continue;
+  size_t left = log.without_page();
+  for (auto first = first_of(log, Entry::kInline, left); to_seal > 0; ++first) {
+    if (first->page != Entry::kInline) continue;
     if (held == kEntriesPerPage) {
       changed_pages.push_back(next_page++);
       held = 0;
     }
-    entry.page = next_page - 1;
+    log.set_page(*first, next_page - 1);
     ++held;
     --to_seal;
   }
@@ -469,10 +484,7 @@ void KeyState::pack(std::string& bytes) const {
   out.order(floor);
   out.time(forgotten);
   out.number(next_page);
-  Inline entries;
-  for (const Entry& entry : log) {
-    if (entry.page == Entry::kInline) entries.push_back(&entry);
-  }
+  const Inline entries = entries_of(log, Entry::kInline, log.without_page());
   out.number(entries.size());
   for (const Entry* entry : entries) write(out, *entry);
   write_history(out, history, entries);
@@ -518,10 +530,7 @@ std::string KeyState::encode_page(uint32_t page) const {
   std::string bytes;
   ByteWriter plain(bytes);
   plain.fixed(kPageVersion);
-  Inline entries;
-  for (const Entry& entry : log) {
-    if (entry.page == page) entries.push_back(&entry);
-  }
+  const Inline entries = entries_of(log, page, log.left_of(page));
   const TimeMs base = entries.empty() ? 0 : entries.front()->time;
   plain.fixed(base);
   {
@@ -540,15 +549,12 @@ Status KeyState::decode_page(uint32_t page, std::string_view bytes) {
   StateReader in(plain, plain.fixed<TimeMs>());
   const size_t entries = in.count(kLeastEntry);
   for (size_t i = 0; i < entries; ++i) {
-    log.push_back(read_entry(in));
-    log.back().page = page;
+    Entry entry = read_entry(in);
+    entry.page = page;
+    log.push_back(std::move(entry));
   }
   if (!plain.ok() || !plain.done()) return fail(ErrorKind::corrupt, "store: a page of events is damaged");
   return {};
-}
-
-void KeyState::sort_log() {
-  std::sort(log.begin(), log.end(), [](const Entry& a, const Entry& b) { return a.order() < b.order(); });
 }
 
 }  // namespace tillwatch::rules

@@ -14,35 +14,11 @@
 #include "absl/container/flat_hash_set.h"
 #include "engine/base/status.h"
 #include "rules/language/checked_rule.h"
+#include "rules/runtime/entry_log.h"
 #include "rules/runtime/event.h"
+#include "rules/runtime/sliding_window.h"
 
 namespace tillwatch::rules {
-
-// A place in a key's order. At the same instant evidence comes before the triggers it may speak for, and what time brings last.
-struct Order {
-  enum Rank : uint8_t { evidence = 0, table_row = 1, trigger = 2, timer = 3 };
-  TimeMs at = kBeforeAllTime;
-  uint8_t rank = 0;
-  uint64_t id = 0;
-  auto operator<=>(const Order&) const = default;
-};
-
-// An event as a key keeps it: the projection its rule needs.
-struct Entry {
-  static constexpr uint32_t kInline = ~uint32_t{0};
-  TimeMs time = 0;
-  TimeMs known_at = 0;
-  uint64_t id = 0;
-  Origin origin;
-  TimeMs arrived_at = 0;
-  uint32_t page = kInline;  // in the store: of its own, or in the key's record
-  uint8_t input = 0;
-  bool accepted = false;
-  std::string row;  // layout of the input's KeptShape
-
-  bool late() const { return known_at > time; }
-  Order order() const { return {known_at, input == 0 ? Order::trigger : Order::evidence, id}; }
-};
 
 struct TableRead {
   int32_t table = -1;
@@ -136,12 +112,15 @@ struct Blocked {
   bool operator==(const Blocked&) const = default;
 };
 
+// Logs of so many events are worth an index of their ids and windows that slide.
+inline constexpr size_t kLongLog = 48;
+
 // In the store a key is one record, pack(), and for a key with many events pages of them: an event waits in the record until
 // enough have come to fill a page, which is then written once.
 struct KeyState {
   static constexpr uint32_t kEntriesPerPage = 32;
 
-  std::vector<Entry> log;  // sorted by Entry::order()
+  EntryLog log;
   struct Checkpoint {
     Order after;
     Fold state;
@@ -153,7 +132,11 @@ struct KeyState {
   std::vector<Blocked> blocked;
   uint32_t clock_numbers = 0;  // by which numbering of clocks; another one's mean nothing
   std::vector<Published> published;
-  std::unique_ptr<absl::flat_hash_set<uint64_t>> ids;  // of the log, once it is long
+  // Of a long log only, and in memory only.
+  std::unique_ptr<absl::flat_hash_set<uint64_t>> ids;
+  std::unique_ptr<SlidingWindows> windows;
+  TimeMs looked_at = kBeforeAllTime;  // for what can be forgotten
+  TimeMs forget_at = kBeforeAllTime;  // looking again is not worth it before
   uint32_t next_page = 0;
   std::vector<uint32_t> changed_pages;  // to be written again, or erased when no event is left
   std::vector<uint32_t> thinned_pages;  // lost events that are forgotten on reading; to be erased when none is left
@@ -173,11 +156,10 @@ struct KeyState {
   void seal();
   // Appends the record: everything but the events in pages.
   void pack(std::string& out) const;
-  // Into an empty state. The pages follow, then sort_log().
+  // Into an empty state. The pages follow, then log.merge().
   Status unpack(std::string_view bytes);
   std::string encode_page(uint32_t page) const;
   Status decode_page(uint32_t page, std::string_view bytes);  // appends to the log
-  void sort_log();
 };
 
 }  // namespace tillwatch::rules

@@ -7,30 +7,26 @@
 namespace tillwatch::rules {
 namespace {
 
-constexpr size_t kIndexedFrom = 48;  // longer logs keep a set of their ids
-
-bool in_order(const Entry& entry, const Order& order) { return entry.order() < order; }
-
 Order timer_order(TimeMs at, const Order& not_before, uint64_t id) {
   Order order{at, Order::timer, id};
   if (order <= not_before) order = {not_before.at, Order::timer, not_before.rank == Order::timer ? not_before.id + 1 : 0};
   return order;
 }
 
-void insert_entry(KeyState& key, Entry entry) {
-  if (key.ids) key.ids->insert(entry.id);
-  const auto at = std::lower_bound(key.log.begin(), key.log.end(), entry.order(), in_order);
-  key.log.insert(at, std::move(entry));
-  if (!key.ids && key.log.size() >= kIndexedFrom) {
-    key.ids = std::make_unique<absl::flat_hash_set<uint64_t>>();
-    for (const Entry& each : key.log) key.ids->insert(each.id);
-  }
-}
-
-std::vector<Entry>::iterator find_entry(KeyState& key, uint64_t id, int input) {
+EntryLog::iterator find_entry(KeyState& key, uint64_t id, int input) {
   if (key.ids && !key.ids->contains(id)) return key.log.end();
   return std::find_if(key.log.begin(), key.log.end(),
                       [&](const Entry& entry) { return entry.id == id && entry.input == input; });
+}
+
+bool has_event(const KeyState& key, uint64_t id) {
+  if (key.ids) return key.ids->contains(id);
+  return std::any_of(key.log.begin(), key.log.end(), [id](const Entry& entry) { return entry.id == id; });
+}
+
+void index_ids(KeyState& key) {
+  key.ids = std::make_unique<absl::flat_hash_set<uint64_t>>();
+  for (const Entry& each : key.log) key.ids->insert(each.id);
 }
 
 // Stored clock numbers mean the same as long as this does not change.
@@ -81,8 +77,12 @@ Fed Machine::feed(int rule, KeyState& key, int input_index, const Event& event) 
     // The same fact twice. The earlier telling stands, whichever came first.
     if (std::pair(same->known_at, same->time) <= std::pair(entry.known_at, entry.time)) return Fed::repeated;
     rollback(entry.order());
-    key.touch_page(*same);
-    key.log.erase(same);
+    merge();
+    const auto other = find_entry(key, entry.id, input_index);
+    retract(other->order());
+    key.touch_page(*other);
+    if (key.windows && other->late()) key.windows->late.erase({other->time, other->order()});
+    key.log.erase(other);
   }
   const RowLayout& from =
       input.stream >= 0
@@ -91,8 +91,18 @@ Fed Machine::feed(int rule, KeyState& key, int input_index, const Event& event) 
   input.shape->layout.project(from, event.row.data(), input.shape->from, entry.row);
   const bool late = entry.late();
   if (entry.order() <= key.folded) rollback(entry.order());
-  insert_entry(key, std::move(entry));
+  if (key.windows && late) key.windows->late.insert({entry.time, entry.order()});
+  if (key.ids) key.ids->insert(entry.id);
+  key.log.push_back(std::move(entry));
+  if (!key.ids && key.log.size() >= kLongLog) index_ids(key);
   return late ? Fed::late : Fed::used;
+}
+
+// Puts what was fed in its place.
+void Machine::merge() {
+  if (key_->log.merged()) return;
+  retract(key_->log.first_new());
+  key_->log.merge();
 }
 
 void Machine::row_changed(int rule, KeyState& key, TimeMs recorded_at) {
@@ -111,17 +121,7 @@ void Machine::rollback(const Order& to) {
   KeyState& key = *key_;
   while (!key.history.empty() && key.history.back().after >= to && key.history.back().after > key.floor) key.history.pop_back();
   std::erase_if(key.blocked, [&](const Blocked& each) { return each.order >= to; });
-  Order before = to;
-  if (before.id > 0) {
-    --before.id;
-  } else if (before.rank > 0) {
-    --before.rank;
-    before.id = ~uint64_t{0};
-  } else {
-    --before.at;
-    before.rank = Order::timer;
-    before.id = ~uint64_t{0};
-  }
+  const Order before = to.before();
   if (before < key.folded) key.folded = std::max(before, key.floor);
 }
 
@@ -133,12 +133,10 @@ void Machine::set_state(FoldState state, const Order& after) {
 }
 
 size_t Machine::next_entry() const {
-  const std::vector<Entry>& log = key_->log;
+  const EntryLog& log = key_->log;
   if (log.empty() || log.back().order() <= key_->folded) return log.size();  // most often nothing is new, or the last one
   if (log.size() == 1 || log[log.size() - 2].order() <= key_->folded) return log.size() - 1;
-  const auto at = std::upper_bound(key_->log.begin(), key_->log.end(), key_->folded,
-                                   [](const Order& order, const Entry& entry) { return order < entry.order(); });
-  return static_cast<size_t>(at - key_->log.begin());
+  return static_cast<size_t>(log.behind(key_->folded) - log.begin());
 }
 
 bool Machine::applicable(const Timer& timer) const {
@@ -147,6 +145,7 @@ bool Machine::applicable(const Timer& timer) const {
 
 void Machine::run(int rule, KeyState& key, std::vector<DerivedEvent>& derived) {
   begin(rule, key);
+  merge();
   derived_ = &derived;
   // Deadlines the fold went past, whose clock has come: back to the first of them.
   const Blocked* ready = nullptr;
@@ -281,9 +280,7 @@ TimeMs Machine::next_slide(const std::vector<int>& aggregates) const {
   TimeMs next = kAfterAllTime;
   for (int index : aggregates) {
     const CompiledAggregate& aggregate = rule_->aggregates[static_cast<size_t>(index)];
-    const auto first =
-        std::lower_bound(key_->log.begin(), key_->log.end(), Order{key_->folded.at - aggregate.over, 0, 0}, in_order);
-    for (auto each = first; each != key_->log.end(); ++each) {
+    for (auto each = key_->log.from(key_->folded.at - aggregate.over); each != key_->log.end(); ++each) {
       const Entry& entry = *each;
       if (entry.input != aggregate.input || entry.order() > key_->folded) continue;
       const TimeMs leaves = aggregate.leaves(entry.time);
@@ -314,17 +311,30 @@ void Machine::apply(Entry& entry) {
   if (entry.input != 0 && input.aggregated) ask_holding(state, position_.at);
   if (entry.input == 0) {
     trigger(state, entry, entry.time);
-    // An accepted late event changes what later triggers should have seen: they are asked again, as of their own times.
-    if (entry.late() && rule_->inputs[0].aggregated) {
-      for (Entry& later : key_->log) {
-        if (later.input != 0 || later.time <= entry.time || later.order() >= entry.order()) continue;
-        if (later.time - entry.time <= rule_->inputs[0].keep) trigger(state, later, later.time);
-      }
-    }
+    if (entry.late() && rule_->inputs[0].aggregated) ask_again(state, entry);
   }
   if (!state.instances.empty()) review(state, position_.at);
   const bool same = before ? state.instances == before->instances && state.taken == before->taken : state.empty();
   if (!same) set_state(std::move(state), entry.order());
+}
+
+// An accepted late event changes what later triggers should have seen: they are asked again, as of their own times. Those that
+// hit without it have been counted.
+void Machine::ask_again(FoldState& state, const Entry& late) {
+  const Order here = position_;
+  for (auto each = key_->log.from(late.time); each->order() < late.order(); ++each) {
+    Entry& later = *each;
+    if (later.input != 0 || later.time <= late.time || later.time - late.time > rule_->inputs[0].keep) continue;
+    DurationMs waited = 0;
+    position_ = here.before();
+    const bool hit = rule_->look_clock < 0 && judge(later, later.time, waited) == Verdict::yes;
+    position_ = here;
+    if (hit) {
+      evaluate(later, later.time, waited);
+    } else {
+      trigger(state, later, later.time);
+    }
+  }
 }
 
 void Machine::apply(const Timer& timer) {
@@ -390,10 +400,11 @@ void Machine::wants(int rule, const KeyState& key, std::vector<Wake>& wakes, std
   if (timer.kind != Timer::Kind::none) wakes.push_back({timer.clock, timer.needed});
   if (!key.log.empty()) {
     TimeMs first = kAfterAllTime;
-    for (const Entry& entry : key.log) {
-      first = std::min(first, entry.known_at + rule_->inputs[entry.input].keep + 1);
-      if (&entry - key.log.data() > 8) break;  // near enough: forget() looks at all of them
+    for (auto entry = key.log.begin(); entry != key.log.end() && entry - key.log.begin() < 8; ++entry) {
+      first = std::min(first,
+                       entry->known_at + rule_->inputs[entry->input].keep + 1);  // near enough: forget() looks at all of them
     }
+    first = std::max(first, key.forget_at);
     if (first > clocks_[static_cast<size_t>(rule_->clock)]) wakes.push_back({rule_->clock, first});
   } else if (!key.history.empty() || !key.published.empty()) {
     const TimeMs last = std::max(key.history.empty() ? key.folded.at : key.history.back().after.at, key.folded.at) + 1;
@@ -435,30 +446,14 @@ void Machine::forget(int rule, KeyState& key) {
   TimeMs settled = clocks_[static_cast<size_t>(rule_->clock)];
   for (const Blocked& each : key.blocked) settled = std::min(settled, each.order.at - 1);
   if (settled <= kBeforeAllTime) return;
-  const Order reach{settled, Order::timer, ~uint64_t{0}};
+  // What happened at the very instant may still be read, and late events are known at it.
+  const Order reach = Order{settled, Order::evidence, 0}.before();
   size_t last = 0;  // the latest checkpoint nothing can come before
   while (last + 1 < key.history.size() && key.history[last + 1].after <= reach) ++last;
-  if (last > 0) {
-    key.history.erase(key.history.begin(), key.history.begin() + static_cast<ptrdiff_t>(last));
-  }
+  if (last > 0) { key.history.erase(key.history.begin(), key.history.begin() + static_cast<ptrdiff_t>(last)); }
   if (!key.history.empty() && key.history.front().after <= reach) key.floor = std::max(key.floor, key.history.front().after);
 
-  // The log is in order of known_at: behind this place nothing is old enough.
-  const TimeMs least_keep = least_keep_[static_cast<size_t>(rule)];
-  const auto young = std::lower_bound(key.log.begin(), key.log.end(), settled,
-                                      [&](const Entry& entry, TimeMs at) { return entry.known_at + least_keep < at; });
-  const auto gone = std::remove_if(key.log.begin(), young, [&](const Entry& entry) {
-    if (entry.known_at + rule_->inputs[entry.input].keep >= settled || entry.order() > key.folded) return false;
-    key.floor = std::max(key.floor, entry.order());
-    if (entry.page != Entry::kInline) key.thinned_pages.push_back(entry.page);
-    if (key.ids) key.ids->erase(entry.id);
-    return true;
-  });
-  if (gone != young) {
-    key.log.erase(gone, young);
-    key.forgotten = std::max(key.forgotten, settled);
-    if (key.log.size() < kIndexedFrom / 2) key.ids.reset();
-  }
+  forget_events(rule, key, settled);
   if (key.history.size() == 1 && key.history.front().after <= reach && key.history.front().state) {
     FoldState kept;
     for (const auto& instance : key.history.front().state->instances) {
@@ -466,17 +461,14 @@ void Machine::forget(int rule, KeyState& key) {
       if (instance->phase != Instance::Phase::ended || row_due) kept.instances.push_back(instance);
     }
     for (uint64_t id : key.history.front().state->taken) {
-      if (std::any_of(key.log.begin(), key.log.end(), [id](const Entry& entry) { return entry.id == id; }))
-        kept.taken.push_back(id);
+      if (has_event(key, id)) kept.taken.push_back(id);
     }
     if (kept.instances.size() != key.history.front().state->instances.size() ||
         kept.taken != key.history.front().state->taken) {
       key.history.front().state = kept.empty() ? nullptr : std::make_shared<const FoldState>(std::move(kept));
     }
   }
-  if (key.history.size() == 1 && !key.history.front().state && key.history.front().after <= reach) {
-    key.history.clear();
-  }
+  if (key.history.size() == 1 && !key.history.front().state && key.history.front().after <= reach) { key.history.clear(); }
   // What was published stays known while the fold could still come back to it.
   const auto told = std::remove_if(key.published.begin(), key.published.end(), [&](const Published& each) {
     if (each.open && each.standing) return false;
@@ -484,26 +476,55 @@ void Machine::forget(int rule, KeyState& key) {
     const bool alive = key.history.size() > 1 ||
                        (state && std::any_of(state->instances.begin(), state->instances.end(),
                                              [&](const auto& instance) { return instance->anchor == each.anchor; })) ||
-                       std::any_of(key.log.begin(), key.log.end(), [&](const Entry& entry) { return entry.id == each.anchor; });
+                       has_event(key, each.anchor);
     return !alive;
   });
-  if (told != key.published.end()) {
-    key.published.erase(told, key.published.end());
+  if (told != key.published.end()) { key.published.erase(told, key.published.end()); }
+}
+
+// Old events, those before `settled` less what their inputs keep.
+void Machine::forget_events(int rule, KeyState& key, TimeMs settled) {
+  key.forget_at = kBeforeAllTime;
+  // The log is in order of known_at: from this place on nothing is old enough.
+  const TimeMs oldest_kept = settled - least_keep_[static_cast<size_t>(rule)];
+  const auto young = key.log.from(oldest_kept);
+  if (young == key.log.begin()) return;
+  if (key.log.size() >= kLongLog) {
+    // Where one input keeps longer than another, what stays is looked at again and again: not before a good part of it can go.
+    const TimeMs span = oldest_kept - key.log.front().known_at;
+    const TimeMs next = key.looked_at + span / 16;
+    if (key.looked_at <= settled && settled < next) {
+      key.forget_at = next;
+      return;
+    }
   }
+  key.looked_at = settled;
+  leave_behind(settled);
+  const size_t before = key.log.size();
+  key.log.erase_if(young, [&](const Entry& entry) {
+    if (entry.known_at + rule_->inputs[entry.input].keep >= settled || entry.order() > key.folded) return false;
+    key.floor = std::max(key.floor, entry.order());
+    if (entry.page != Entry::kInline) key.thinned_pages.push_back(entry.page);
+    if (key.ids) key.ids->erase(entry.id);
+    if (key.windows && entry.late()) key.windows->late.erase({entry.time, entry.order()});
+    return true;
+  });
+  if (key.log.size() == before) return;
+  key.forgotten = std::max(key.forgotten, settled);
+  if (key.log.size() >= kLongLog / 2) return;
+  key.ids.reset();
+  key.windows.reset();
 }
 
 void Machine::after_load(int rule, KeyState& key) const {
   const CompiledRule& compiled = *bundle_.rules[static_cast<size_t>(rule)];
+  key.log.merge();
   // Pages are not rewritten for what was forgotten of them.
-  std::erase_if(key.log, [&](const Entry& entry) {
-    return entry.input >= compiled.inputs.size() ||
-           (entry.page != Entry::kInline && entry.order() <= key.floor && entry.known_at + compiled.inputs[entry.input].keep < key.forgotten);
+  key.log.erase_if(key.log.end(), [&](const Entry& entry) {
+    return entry.input >= compiled.inputs.size() || (entry.page != Entry::kInline && entry.order() <= key.floor &&
+                                                     entry.known_at + compiled.inputs[entry.input].keep < key.forgotten);
   });
-  key.sort_log();
-  if (key.log.size() >= kIndexedFrom) {
-    key.ids = std::make_unique<absl::flat_hash_set<uint64_t>>();
-    for (const Entry& each : key.log) key.ids->insert(each.id);
-  }
+  if (key.log.size() >= kLongLog) index_ids(key);
   if (key.clock_numbers == clock_numbers_) return;
   for (Blocked& each : key.blocked) each.clock = -1;  // asked again at once
 }

@@ -42,23 +42,6 @@ struct RuleCounts {
   uint64_t divide_by_zero = 0, overflow = 0, currency_mismatch = 0;
 };
 
-// Sums and averages of one kind, exact: 128 bits hold every sum of 64-bit values a key can have.
-struct Sum {
-  __int128 total = 0;
-  uint64_t count = 0;
-  Value sample;
-  bool mixed_currencies = false;
-
-  void add(const Value& value) {
-    if (count > 0 && value.kind == ValueKind::money && sample.aux != 0 && value.aux != 0 && sample.aux != value.aux) {
-      mixed_currencies = true;
-    }
-    if (count == 0 || sample.aux == 0) sample = value;
-    total += value.i;
-    ++count;
-  }
-};
-
 class Machine final : public Surroundings {
  public:
   // `clocks`: value per CompiledBundle::clocks, moved by the owner between runs.
@@ -106,6 +89,8 @@ class Machine final : public Surroundings {
   enum class Verdict : uint8_t { skip, wait, no, yes };
 
   void begin(int rule, KeyState& key);
+  void forget_events(int rule, KeyState& key, TimeMs settled);
+  void merge();
   void rollback(const Order& to);
   void set_state(FoldState state, const Order& after);
   bool applicable(const Timer& timer) const;
@@ -119,6 +104,7 @@ class Machine final : public Surroundings {
 
   void apply(Entry& entry);
   void apply(const Timer& timer);
+  void ask_again(FoldState& state, const Entry& late);
   void resolve_by(FoldState& state, const Entry& entry);
   void step_by(FoldState& state, const Entry& entry);
   void trigger(FoldState& state, Entry& entry, TimeMs as_of);
@@ -173,6 +159,18 @@ class Machine final : public Surroundings {
   Arena arena_;
   std::vector<std::string>* trace_ = nullptr;
 
+  // machine_windows.cc
+  std::optional<Value> slide(int index);  // none: every event is to be looked at
+  SlidingWindows& windows();
+  void move(SlidingWindow& window, const CompiledAggregate& aggregate, TimeMs lo, const Order& hi);
+  void take(SlidingWindow& window, const CompiledAggregate& aggregate, const Entry& entry, bool in);
+  void retract(const Order& to);      // windows hold nothing from here on
+  void leave_behind(TimeMs settled);  // … nor what is going to be forgotten
+  TimeMs first_time(int input);       // of the events up to the position
+  int64_t streak_of(const Gathered& gathered, std::span<const std::pair<const Entry*, Value>> others) const;
+  std::optional<Order> end_of(const CompiledAggregate& aggregate, const Gathered& gathered,
+                              std::span<const std::pair<const Entry*, Value>> others) const;
+
   // machine_folds.cc
   Order behind(uint64_t id) const;
   bool speak(FoldState& state, size_t index, Severity severity, TimeMs at);
@@ -188,7 +186,12 @@ class Machine final : public Surroundings {
   void offer_row(Timer& best, size_t index) const;
   void tell_row(FoldState& state, size_t index);
   Value usual(const CompiledAggregate& aggregate, const Type& type);
+  bool contributes(const CompiledAggregate& aggregate, const Entry& entry, Value& value);  // changes environment_.candidate
   Value mean(const Sum& sum, ValueKind kind);
+  Value total(const Sum& sum, const Type& type);
+  static Value share(int64_t holding, int64_t count);
+  static Value lesser(const Value& a, const Value& b);
+  static Value greater(const Value& a, const Value& b);
   static Value at_level(std::vector<Value>& values, int64_t level);
   const Entry* entry_of(const Instance& instance) const;
   Entry* trigger_entry(uint64_t id) const;
@@ -209,7 +212,9 @@ class Machine final : public Surroundings {
   TimeMs known_ = 0;     // rows recorded by then are seen
   DurationMs wait_ = 0;  // … or, for a fact that waits, this much later
   std::vector<TableRead> reads_;
-  std::vector<Value> row_values_;  // write_facts()
+  int usual_day_ = 0;                 // as of how many days ago `usual` asks; 0: it does not
+  std::vector<Value> current_slots_;  // contributes()
+  std::vector<Value> row_values_;     // write_facts()
   std::string row_;
 };
 

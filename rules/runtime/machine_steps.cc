@@ -98,7 +98,8 @@ void Machine::decide(FoldState& state, Entry& entry, TimeMs as_of) {
 // trigger ends nothing: it is the step's window that says how far back to look.
 void Machine::settle_early(FoldState& state, size_t index) {
   if (state.instances[index]->phase != Instance::Phase::stepping || state.instances[index]->fired) return;
-  for (const Entry& earlier : key_->log) {
+  for (auto each = key_->log.from(state.instances[index]->anchor_time); each != key_->log.end(); ++each) {
+    const Entry& earlier = *each;
     if (earlier.order() >= position_) break;
     if (earlier.time < state.instances[index]->anchor_time) continue;
     for (int way_index : rule_->inputs[earlier.input].ways) {
@@ -119,7 +120,9 @@ std::optional<size_t> Machine::open_for(const FoldState& state, TimeMs time) con
   for (size_t i = state.instances.size(); i-- > 0;) {
     const Instance& open = *state.instances[i];
     if (open.phase != Instance::Phase::open && open.phase != Instance::Phase::asking) continue;
-    if (rule_->quiet < 0 || time - open.hit_time <= rule_->quiet) return i;
+    if (rule_->quiet < 0) return i;
+    // A late trigger may have happened long before the alert began.
+    if (time <= open.hit_time + rule_->quiet && time >= open.anchor_time - rule_->quiet) return i;
   }
   return {};
 }
@@ -217,9 +220,9 @@ Severity Machine::severity_of(const Instance& instance, TimeMs at) {
 
 // What was reported within the grace, behind the deadline's place in the order, but happened in the window.
 bool Machine::told_in_time(const Instance& instance, const CompiledStep& step) {
-  for (const Entry& entry : key_->log) {
-    if (entry.input == step.input && entry.known_at <= instance.due.at + step.grace && matches(instance, step, entry))
-      return true;
+  const TimeMs end = instance.due.at + step.grace;
+  for (auto entry = key_->log.from(instance.from); entry != key_->log.end() && entry->known_at <= end; ++entry) {
+    if (entry->input == step.input && matches(instance, step, *entry)) return true;
   }
   return false;
 }
@@ -251,10 +254,10 @@ bool Machine::enter_step(FoldState& state, size_t index) {
   instance.from = instance.anchor_time + from.i;
   instance.to = instance.anchor_time + to.i;
   if (step.until_input >= 0) {
-    for (const Entry& entry : key_->log) {
-      if (entry.order() > position_) break;
-      if (entry.input == step.until_input && entry.time >= instance.anchor_time)
-        instance.to = std::min(instance.to, entry.time);
+    for (auto entry = key_->log.from(instance.anchor_time); entry != key_->log.end(); ++entry) {
+      if (entry->order() > position_) break;
+      if (entry->input == step.until_input && entry->time >= instance.anchor_time)
+        instance.to = std::min(instance.to, entry->time);
     }
   }
   const uint64_t salt = instance.anchor + instance.step;
@@ -262,7 +265,8 @@ bool Machine::enter_step(FoldState& state, size_t index) {
   if (instance.due <= position_)
     instance.due = {position_.at, Order::timer, position_.rank == Order::timer ? position_.id + 1 : salt};
   if (step.take_one) return true;  // decided when its window is over
-  for (const Entry& entry : key_->log) {
+  for (auto each = key_->log.from(instance.from); each != key_->log.end(); ++each) {
+    const Entry& entry = *each;
     if (entry.order() > position_) break;
     if (entry.input != step.input || !matches(instance, step, entry)) continue;
     if (step.absent) return stop_at_step(state, index);
@@ -369,8 +373,10 @@ void Machine::decide_step(FoldState& state, size_t index) {
   }
   // One to one, nearest first: the window is over, so the nearest is known.
   const Entry* nearest = nullptr;
-  for (const Entry& entry : key_->log) {
-    if (entry.input != step.input || entry.order() > position_ || !matches(instance, step, entry)) continue;
+  for (auto each = key_->log.from(instance.from); each != key_->log.end(); ++each) {
+    const Entry& entry = *each;
+    if (entry.order() > position_) break;
+    if (entry.input != step.input || !matches(instance, step, entry)) continue;
     if (std::find(state.taken.begin(), state.taken.end(), entry.id) != state.taken.end()) continue;
     if (nearest == nullptr || std::abs(entry.time - instance.anchor_time) < std::abs(nearest->time - instance.anchor_time)) {
       nearest = &entry;
@@ -499,8 +505,8 @@ void Machine::review(FoldState& state, TimeMs at) {
 }
 
 const Entry* Machine::entry_of(const Instance& instance) const {
-  for (const Entry& entry : key_->log) {
-    if (entry.input == 0 && entry.id == instance.anchor) return &entry;
+  for (auto entry = key_->log.from(instance.anchor_time); entry != key_->log.end(); ++entry) {
+    if (entry->input == 0 && entry->id == instance.anchor) return &*entry;
   }
   return nullptr;
 }

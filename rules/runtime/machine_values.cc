@@ -4,7 +4,6 @@
 #include <map>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/container/inlined_vector.h"
 #include "rules/runtime/machine.h"
 
 namespace tillwatch::rules {
@@ -45,18 +44,16 @@ Value Machine::lookup(int table, std::span<const Value> key, bool has_at, TimeMs
 Value Machine::usual(const CompiledAggregate& aggregate, const Type& type) {
   constexpr uint64_t kLeastDays = 3;
   const TimeMs now = as_of_;
-  TimeMs first = kAfterAllTime;
-  for (const Entry& entry : key_->log) {
-    if (entry.order() > position_) break;
-    if (entry.input == aggregate.input) first = std::min(first, entry.time);
-  }
+  const TimeMs first = first_time(aggregate.input);
   Sum sum;
   for (TimeMs day = kDay; day <= aggregate.over && now - day >= first; day += kDay) {
     as_of_ = now - day;
+    usual_day_ = static_cast<int>(day / kDay);
     const Value value = this->aggregate(aggregate.of);
     if (!value.missing()) sum.add(value);
   }
   as_of_ = now;
+  usual_day_ = 0;
   if (sum.count < kLeastDays) return {};
   return mean(sum, value_kind(type.kind));
 }
@@ -82,6 +79,36 @@ Value Machine::mean(const Sum& sum, ValueKind kind) {
   return value;
 }
 
+Value Machine::total(const Sum& sum, const Type& type) {
+  if (sum.count == 0) return zero_of(type);
+  if (sum.mixed_currencies || !fits(sum.total)) {
+    environment_.error = sum.mixed_currencies ? EvalError::currency_mismatch : EvalError::overflow;
+    return {};
+  }
+  Value value = sum.sample;
+  value.i = static_cast<int64_t>(sum.total);
+  return value;
+}
+
+Value Machine::share(int64_t holding, int64_t count) {
+  if (count == 0) return {};
+  return Value::of_decimal_billionths(
+      static_cast<int64_t>(rounded_half_away(static_cast<__int128>(holding) * Value::kDecimalOne, count)));
+}
+
+// The smaller and the greater of two values, of which the first may be missing. Money of two currencies that is equal in number
+// is told apart, so that the order of events does not matter.
+Value Machine::lesser(const Value& a, const Value& b) {
+  if (a.missing()) return b;
+  const int order = compare(b, a);
+  return order < 0 || (order == 0 && b.aux < a.aux) ? b : a;
+}
+Value Machine::greater(const Value& a, const Value& b) {
+  if (a.missing()) return b;
+  const int order = compare(b, a);
+  return order > 0 || (order == 0 && b.aux > a.aux) ? b : a;
+}
+
 // The value at a level of `values`, nearest rank.
 Value Machine::at_level(std::vector<Value>& values, int64_t level) {
   if (values.empty()) return {};
@@ -92,17 +119,43 @@ Value Machine::at_level(std::vector<Value>& values, int64_t level) {
   return *at;
 }
 
+// Whether an event counts for an aggregate, and with which value.
+bool Machine::contributes(const CompiledAggregate& aggregate, const Entry& entry, Value& value) {
+  const KeptShape& shape = *rule_->inputs[static_cast<size_t>(aggregate.input)].shape;
+  const bool is_current = &entry == current_;
+  environment_.candidate = {&shape.layout, entry.row.data(), nullptr};
+  if (is_current && aggregate.over_this) {  // facts of the trigger in hand are not in its row yet
+    const size_t first_fact = shape.from.size();
+    current_slots_.resize(shape.layout.size());
+    for (size_t i = 0; i < first_fact; ++i) current_slots_[i] = shape.layout.get(entry.row.data(), i);
+    for (size_t i = 0; i < rule_->facts.size(); ++i) current_slots_[first_fact + i] = i < facts_ready_ ? facts_[i] : Value{};
+    environment_.candidate = {&shape.layout, nullptr, current_slots_.data()};
+  }
+  if (!aggregate.where.empty() && !aggregate.where.holds(environment_)) {
+    if (environment_.error != EvalError::none) note_error();
+    return false;
+  }
+  value = {};
+  if (aggregate.value.empty()) return true;
+  value = aggregate.value.run(environment_);
+  if (environment_.error != EvalError::none) note_error();
+  if (value.missing()) return false;
+  if (is_current && holds_bytes(value.kind)) value.bytes = arena_.copy(value.text()).data();
+  return true;
+}
+
 // The events of one window, asked for what `aggregate` wants of them. Events in [as_of - over, as_of] that stand at or before
 // the position being decided.
 Value Machine::aggregate(int index) {
   const CompiledAggregate& aggregate = rule_->aggregates[static_cast<size_t>(index)];
   const Type& type = rule_->source->aggregates[static_cast<size_t>(index)].type;
   if (aggregate.function == Aggregation::usual) return usual(aggregate, type);
-  const KeptShape& shape = *rule_->inputs[static_cast<size_t>(aggregate.input)].shape;
+  if (aggregate.slides && key_->log.size() >= kLongLog) {
+    if (const std::optional<Value> value = slide(index)) return *value;
+  }
   const EventView outer = environment_.candidate;
   const TimeMs from = aggregate.from(as_of_);
-  const bool ordered = aggregate.function == Aggregation::first || aggregate.function == Aggregation::last ||
-                       aggregate.function == Aggregation::streak;
+  const bool ordered = aggregate.function == Aggregation::first || aggregate.function == Aggregation::last;
 
   Sum sum;
   Value best;
@@ -112,34 +165,13 @@ Value Machine::aggregate(int index) {
   absl::flat_hash_set<std::string> distinct;
   std::vector<Value> measured;                                          // quantile
   std::map<std::string, std::pair<int64_t, Value>, std::less<>> often;  // top: by the value's bytes
-  absl::InlinedVector<Value, 32> slots;  // of the trigger in hand
-  const auto end = std::upper_bound(key_->log.begin(), key_->log.end(), position_,
-                                    [](const Order& order, const Entry& entry) { return order < entry.order(); });
-  for (auto entry = end; entry != key_->log.begin();) {
+  for (auto entry = key_->log.behind(position_); entry != key_->log.begin();) {
     --entry;
     if (entry->known_at < from) break;  // known_at >= time: nothing before it can be in the window
     if (entry->input != aggregate.input || entry->time < from || entry->time > as_of_) continue;
-    const bool is_current = current_ != nullptr && &*entry == current_;
-    if (ordered && aggregate.function != Aggregation::streak && is_current) continue;
-    environment_.candidate = {&shape.layout, entry->row.data(), nullptr};
-    if (is_current && aggregate.over_this) {  // facts of the trigger in hand are not in its row yet
-      const size_t first_fact = shape.from.size();
-      slots.resize(shape.layout.size());
-      for (size_t i = 0; i < first_fact; ++i) slots[i] = shape.layout.get(entry->row.data(), i);
-      for (size_t i = 0; i < rule_->facts.size(); ++i) slots[first_fact + i] = i < facts_ready_ ? facts_[i] : Value{};
-      environment_.candidate = {&shape.layout, nullptr, slots.data()};
-    }
-    if (!aggregate.where.empty() && !aggregate.where.holds(environment_)) {
-      if (environment_.error != EvalError::none) note_error();
-      continue;
-    }
+    if (ordered && &*entry == current_) continue;
     Value value;
-    if (!aggregate.value.empty()) {
-      value = aggregate.value.run(environment_);
-      if (environment_.error != EvalError::none) note_error();
-      if (value.missing()) continue;
-      if (is_current && holds_bytes(value.kind)) value.bytes = arena_.copy(value.text()).data();
-    }
+    if (!contributes(aggregate, *entry, value)) continue;
     switch (aggregate.function) {
       case Aggregation::count:
         ++count;
@@ -149,10 +181,10 @@ Value Machine::aggregate(int index) {
         sum.add(value);
         break;
       case Aggregation::minimum:
-        if (best.missing() || compare(value, best) < 0) best = value;
+        best = lesser(best, value);
         break;
       case Aggregation::maximum:
-        if (best.missing() || compare(value, best) > 0) best = value;
+        best = greater(best, value);
         break;
       case Aggregation::distinct: {
         std::string bytes;
@@ -190,13 +222,9 @@ Value Machine::aggregate(int index) {
         break;
       }
     }
-    // Only late events stand out of the order of time; without one, what decides is seen.
-    if (aggregate.function == Aggregation::last && chosen != nullptr && !entry->late() && chosen == &*entry) {
-      const bool later_possible = std::any_of(key_->log.begin(), entry, [&](const Entry& each) {
-        return each.input == aggregate.input && each.late() && each.time > chosen->time;
-      });
-      if (!later_possible) break;
-    }
+    // Only late events stand out of the order of time, and they stand behind their time: what is before an event that was not
+    // late happened before it.
+    if (aggregate.function == Aggregation::last && chosen == &*entry && !entry->late()) break;
     if (aggregate.function == Aggregation::streak && !run.back().second && !entry->late()) break;
   }
   environment_.candidate = outer;
@@ -207,9 +235,7 @@ Value Machine::aggregate(int index) {
     case Aggregation::distinct:
       return Value::of_int(static_cast<int64_t>(distinct.size()));
     case Aggregation::ratio:
-      return count == 0 ? Value{}
-                        : Value::of_decimal_billionths(static_cast<int64_t>(
-                              rounded_half_away(static_cast<__int128>(holding) * Value::kDecimalOne, count)));
+      return share(holding, count);
     case Aggregation::streak: {
       std::sort(run.begin(), run.end(), std::greater<>());
       int64_t length = 0;
@@ -217,17 +243,9 @@ Value Machine::aggregate(int index) {
       return Value::of_int(length);
     }
     case Aggregation::sum:
-    case Aggregation::average: {
-      if (sum.count == 0) return aggregate.function == Aggregation::sum ? zero_of(type) : Value{};
-      if (aggregate.function == Aggregation::average) return mean(sum, value_kind(type.kind));
-      if (sum.mixed_currencies || !fits(sum.total)) {
-        environment_.error = sum.mixed_currencies ? EvalError::currency_mismatch : EvalError::overflow;
-        return {};
-      }
-      Value value = sum.sample;
-      value.i = static_cast<int64_t>(sum.total);
-      return value;
-    }
+      return total(sum, type);
+    case Aggregation::average:
+      return sum.count == 0 ? Value{} : mean(sum, value_kind(type.kind));
     case Aggregation::quantile:
       return at_level(measured, aggregate.level);
     case Aggregation::top: {
@@ -303,7 +321,8 @@ void Machine::write_facts(Entry& entry) {
   row_.clear();
   shape.layout.encode(values, row_);
   if (row_ == entry.row) return;
-  entry.row = row_;
+  retract(entry.order());
+  key_->log.set_row(entry, row_);
   key_->touch_page(entry);
 }
 

@@ -153,6 +153,8 @@ class RuleCompiler {
   Program slot_program(const Expression& expression, int stream) const;
 
   static bool event_alone(const Expression& expression);
+  // See CompiledAggregate::slides.
+  static bool slides(const Aggregate& aggregate);
   static void conjuncts(const Expression* expression, std::vector<const Expression*>& out);
 
   void compile_filters();

@@ -38,6 +38,23 @@ bool RuleCompiler::event_alone(const Expression& expression) {
   return alone;
 }
 
+bool RuleCompiler::slides(const Aggregate& aggregate) {
+  for (const Expression* each : {aggregate.where.get(), aggregate.value.get()}) {
+    if (each != nullptr && !event_alone(*each)) return false;
+  }
+  switch (aggregate.function) {
+    case Aggregation::quantile:
+    case Aggregation::top:
+    case Aggregation::usual:
+      return false;
+    case Aggregation::minimum:
+    case Aggregation::maximum:
+      return !holds_bytes(value_kind(aggregate.type.kind));
+    default:
+      return true;
+  }
+}
+
 void RuleCompiler::conjuncts(const Expression* expression, std::vector<const Expression*>& out) {
   if (expression == nullptr) return;
   if (expression->node == Node::binary && expression->op == Op::op_and) {
@@ -85,6 +102,7 @@ void RuleCompiler::compile_programs() {
     const Aggregate& aggregate = rule_.aggregates[i];
     out_->aggregates[i].where = program(aggregate.where.get(), aggregate_context(aggregate));
     out_->aggregates[i].value = program(aggregate.value.get(), aggregate_context(aggregate));
+    out_->aggregates[i].slides = slides(aggregate);
   }
   for (size_t i = 0; i < rule_.steps.size(); ++i) {
     Context context;

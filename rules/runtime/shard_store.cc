@@ -160,6 +160,7 @@ void Shard::flush(state::WriteSet& out) {
       if (slot->stored) out.erase(store_key(*slot, record, 0));
       continue;
     }
+    if (store_ == nullptr && stays_in_hand(state)) continue;  // nobody would read it
     state.pack(bytes);
     if (store_ == nullptr || (slot->packed && slot->packed_bytes() == bytes)) continue;
     out.put(store_key(*slot, record, 0), bytes);
@@ -172,18 +173,16 @@ void Shard::flush_pages(KeySlot& slot, state::WriteSet& out) const {
   std::vector<uint32_t>& changed = state.changed_pages;
   std::vector<uint32_t>& thinned = state.thinned_pages;
   if (changed.empty() && thinned.empty()) return;
-  absl::flat_hash_set<uint32_t> live;
-  for (const Entry& entry : state.log) live.insert(entry.page);
   std::sort(changed.begin(), changed.end());
   changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
   thinned.insert(thinned.end(), changed.begin(), changed.end());
   std::sort(thinned.begin(), thinned.end());
   thinned.erase(std::unique(thinned.begin(), thinned.end()), thinned.end());
   for (uint32_t number : thinned) {
-    if (!live.contains(number)) out.erase(store_key(slot, page, number));
+    if (state.log.left_of(number) == 0) out.erase(store_key(slot, page, number));
   }
   for (uint32_t number : changed) {
-    if (live.contains(number)) out.put(store_key(slot, page, number), state.encode_page(number));
+    if (state.log.left_of(number) > 0) out.put(store_key(slot, page, number), state.encode_page(number));
   }
   changed.clear();
   thinned.clear();

@@ -145,8 +145,8 @@ Status Tables::restore(std::string_view key, std::string_view value) {
     version.recorded_at = reader.fixed<TimeMs>();
     version.row = reader.text();
     if (!reader.ok() || !stored.layout.valid(version.row)) {
-      return fail(ErrorKind::corrupt, "store: a row of table `" + std::string(name) +
-                                          "` is damaged or was written under another schema");
+      return fail(ErrorKind::corrupt,
+                  "store: a row of table `" + std::string(name) + "` is damaged or was written under another schema");
     }
   }
   bytes_ += size_of(versions);

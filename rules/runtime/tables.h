@@ -30,11 +30,12 @@ class Tables {
 
   const RowLayout& layout(int table) const { return tables_[static_cast<size_t>(table)].layout; }
 
-  // Adds a version decoded into `values` (one per column). A version with the same key, effective_from and recorded_at replaces.
-  // Returns the key's bytes. The change can be undone until confirm().
+  // Adds a version decoded into `values` (one per column). A version with the same key, effective_from and recorded_at
+  // replaces. Returns the key's bytes. The change can be undone until confirm().
   std::string put(int table, std::span<const Value> values);
 
-  // The version in force at `at` among those recorded by `known`; of several the one that takes effect last, then recorded last.
+  // The version in force at `at` among those recorded by `known`; of several the one that takes effect last, then recorded
+  // last.
   const RowVersion* find(int table, std::string_view key, TimeMs at, TimeMs known) const;
   // Every version of the row, in order of recorded_at; empty when there is none.
   const std::vector<RowVersion>& versions(int table, std::string_view key) const;
@@ -45,7 +46,9 @@ class Tables {
   void abort();
 
   // Changes since confirm(), as (store key suffix, bytes) for the commit, and the way back.
-  struct Stored { std::string key, value; };
+  struct Stored {
+    std::string key, value;
+  };
   std::vector<Stored> changes() const;
   Status restore(std::string_view key, std::string_view value);
 
