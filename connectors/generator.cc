@@ -113,7 +113,7 @@ struct Generator::Parts {
       : options(given),
         world(options, generation::castings(options)),
         delivery(options, world),
-        till(options, world, delivery),
+        till(options, world, agenda, delivery),
         traffic(options, world, till, agenda),
         anomalies(options, world, till, traffic, delivery, agenda),
         prologue(options, world) {}
@@ -125,8 +125,8 @@ struct Generator::Parts {
   const GeneratorOptions options;
   generation::World world;
   generation::Delivery delivery;
-  generation::Till till;
   generation::Agenda agenda;
+  generation::Till till;
   generation::Traffic traffic;
   generation::Anomalies anomalies;
   generation::Prologue prologue;

@@ -26,21 +26,33 @@ Submission Notices::draft(TimeMs at, const Transaction& about) {
   return submission;
 }
 
-// One in five hundred finds the phone switched off; the sender turns to the holder's app then.
+// One in five hundred finds the phone switched off; when its gateway gives it up, the sender turns to the holder's app. Not
+// when the debit is undone by then: nobody is told of it any more, so that phone is switched on in time.
 void Notices::send(const Submission& submission) {
   const bool off = random_.chance(2000) && submission.channel == Channel::sms;
-  send(submission, {.cause = off ? FailureCause::recipient_off : FailureCause::none});
-  if (!off || submission.transaction.number == 0 || submission.status != SubmitStatus::accepted) return;
-  Submission again = submission;
-  again.at += random_.between(70'000, 180'000);
-  again.message = ++message_;
-  again.channel = Channel::app_push;
-  again.attempt += 1;
-  send(again, {});
+  if (!off || submission.transaction.number == 0 || submission.status != SubmitStatus::accepted) {
+    send(submission, {.cause = off ? FailureCause::recipient_off : FailureCause::none});
+    return;
+  }
+  delivery_.send(submission);
+  agenda_.at(submission.at + random_.between(70'000, 180'000), [this, again = submission](TimeMs at) mutable {
+    const bool undone = undone_.contains(again.transaction.number);
+    report(again, {.after = at - again.at, .cause = undone ? FailureCause::none : FailureCause::recipient_off});
+    if (undone) return;
+    again.at = at;
+    again.message = ++message_;
+    again.channel = Channel::app_push;
+    again.attempt += 1;
+    send(again, {});
+  });
 }
 
 void Notices::send(const Submission& submission, const Fate& fate) {
   delivery_.send(submission);
+  report(submission, fate);
+}
+
+void Notices::report(const Submission& submission, const Fate& fate) {
   if (submission.status != SubmitStatus::accepted || !fate.reported) return;
   Receipt receipt;
   receipt.sent_at = submission.at;

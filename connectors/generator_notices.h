@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "absl/container/flat_hash_set.h"
+#include "connectors/generator_agenda.h"
 #include "connectors/generator_delivery.h"
 #include "connectors/generator_facts.h"
 #include "connectors/generator_random.h"
@@ -12,8 +14,8 @@ namespace tillwatch::connectors::generation {
 
 class Notices {
  public:
-  Notices(const GeneratorOptions& options, const World& world, Delivery& delivery)
-      : world_(world), delivery_(delivery), random_(options.seed, 3) {}
+  Notices(const GeneratorOptions& options, const World& world, Agenda& agenda, Delivery& delivery)
+      : world_(world), agenda_(agenda), delivery_(delivery), random_(options.seed, 3) {}
 
   // Tells the cardholder of a debit, in time, if the subscription asks for it. `by_tail`: one message in thirty may come
   // without txn_id (the caller has made sure that tail and amount find this debit alone). Says whether it did.
@@ -22,6 +24,8 @@ class Notices {
     TimeMs at = 0;  // when it was accepted; 0: nobody was told
   };
   Told tell_of_debit(const Transaction& debit, bool by_tail, bool at_once);
+  // A debit was taken back: nobody is told of it any more.
+  void forget(const Transaction& debit) { undone_.insert(debit.id.number); }
   // Tells the merchant, if it has subscribed.
   void tell_merchant(const Transaction& debit);
   // Tells the cardholder that the money of `undone` is back.
@@ -44,11 +48,14 @@ class Notices {
 
  private:
   void send(const Submission& submission);
+  void report(const Submission& submission, const Fate& fate);
   DurationMs wait_before_telling();
   Channel usual_channel(const Card& card) const;
 
   const World& world_;
+  Agenda& agenda_;
   Delivery& delivery_;
+  absl::flat_hash_set<uint64_t> undone_;
   Random random_;
   uint64_t message_ = 0;
 };

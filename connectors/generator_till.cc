@@ -32,10 +32,10 @@ SettlementLine line_about(const Transaction& transaction, TimeMs posted_at, Line
 
 }  // namespace
 
-Till::Till(const GeneratorOptions& options, World& world, Delivery& delivery)
+Till::Till(const GeneratorOptions& options, World& world, Agenda& agenda, Delivery& delivery)
     : world_(world),
       delivery_(delivery),
-      notices_(options, world, delivery),
+      notices_(options, world, agenda, delivery),
       random_(options.seed, 4),
       settlement_delay_(options.settlement_delay),
       paid_(debits_in_an_hour(options)),
@@ -155,6 +155,7 @@ Transaction Till::undo(TimeMs at, const Transaction& original, const Undoing& un
   transaction.original_amount_minor = original.amount_minor;
   if (undoing.type == TransactionType::refund) transaction.refund = undoing.refund != 0 ? undoing.refund : ++refund_;
   delivery_.send(transaction, undoing.punctual);
+  if (undoing.amount_minor >= original.amount_minor) notices_.forget(original);
   if (undoing.tell) notices_.tell_of_refund(transaction);
   if (undoing.type == TransactionType::refund) settle(transaction);
   return transaction;

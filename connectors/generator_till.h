@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "connectors/generator_agenda.h"
 #include "connectors/generator_creep.h"
 #include "connectors/generator_delivery.h"
 #include "connectors/generator_facts.h"
@@ -49,7 +50,7 @@ struct Posting {
 
 class Till {
  public:
-  Till(const GeneratorOptions& options, World& world, Delivery& delivery);
+  Till(const GeneratorOptions& options, World& world, Agenda& agenda, Delivery& delivery);
 
   // An amount near `wanted_minor` that this card has not paid at this merchant for an hour, and that no message without txn_id
   // could be taken for; 0 when none is found. `same_amounts`: the card may pay the same again.

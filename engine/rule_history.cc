@@ -54,7 +54,7 @@ void RuleHistory::begin(TimeMs now) {
     const auto found = known_.find(number);
     Known known{rule->name, found != known_.end() ? found->second.live_from : kBeforeAllTime};
     const bool late_comer = found == known_.end() && !new_store_ && now > kBeforeAllTime;
-    const DurationMs memory = late_comer ? rules::longest_memory(*rule, bundle_.source.schema) : 0;
+    const DurationMs memory = late_comer ? rules::longest_memory(*rule) : 0;
     if (memory > 0) known.live_from = now + memory;
     live_from_[rule->name] = known.live_from;
     next[number] = std::move(known);

@@ -23,7 +23,7 @@ PlannedRule plan_rule(const CompiledRule& now, const Schema& schema_now, const C
   }
   if (!plan.why.empty()) {
     plan.fate = Fate::lost;
-    plan.warm_up = longest_memory(next, schema_next);
+    plan.warm_up = longest_memory(next);
   } else if (now.source->source_text != next.source->source_text) {
     plan.fate = Fate::kept;
   }
@@ -99,7 +99,7 @@ BundlePlan plan_bundle(const CompiledBundle& now, const CompiledBundle& next) {
     }
   }
   for (const auto& [name, rule] : after) {
-    if (!before.contains(name)) plan.rules.push_back({name, Fate::fresh, longest_memory(*rule, next.source.schema), ""});
+    if (!before.contains(name)) plan.rules.push_back({name, Fate::fresh, longest_memory(*rule), ""});
   }
   std::sort(plan.rules.begin(), plan.rules.end(), [](const PlannedRule& a, const PlannedRule& b) { return a.name < b.name; });
   compare_tables(now.source.schema, next.source.schema, plan);

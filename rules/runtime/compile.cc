@@ -37,6 +37,7 @@ class BundleCompiler {
     }
     subscribe();
     order_derived();
+    keep_for_accepted();
   }
 
  private:
@@ -163,6 +164,29 @@ class BundleCompiler {
         bundle_.derived_order.push_back(stream);
     };
     for (size_t i = 0; i < schema.streams.size(); ++i) visit(static_cast<int>(i));
+  }
+
+  // What rules derive from a late event that was accepted is late and accepted too, and is judged as of its own time: the rules
+  // it comes to keep their events as long.
+  void keep_for_accepted() {
+    const Schema& schema = bundle_.source.schema;
+    std::vector<DurationMs> accepted;
+    for (const Stream& stream : schema.streams) accepted.push_back(stream.accept);
+    const auto of_trigger = [&](const CompiledRule& rule) -> DurationMs {
+      const int32_t stream = rule.source->stream;
+      return stream < 0 ? 0 : accepted[static_cast<size_t>(schema.streams[static_cast<size_t>(stream)].root)];
+    };
+    for (const int stream : bundle_.derived_order) {
+      for (const int rule : bundle_.emitters[static_cast<size_t>(stream)]) {
+        DurationMs& most = accepted[static_cast<size_t>(stream)];
+        most = std::max(most, of_trigger(*bundle_.rules[static_cast<size_t>(rule)]));
+      }
+    }
+    for (const auto& rule : bundle_.rules) {
+      if (rule->source->stream < 0 || schema.root(rule->source->stream).origin != Stream::Origin::derived) continue;
+      rule->slack += of_trigger(*rule);
+      for (Input& input : rule->inputs) input.keep += of_trigger(*rule);
+    }
   }
 
   CompiledBundle& bundle_;

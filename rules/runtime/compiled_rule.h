@@ -176,6 +176,7 @@ struct CompiledRule {
   int clock = -1;                 // all inputs: what may be forgotten, and settled emission
   int trigger_clock = -1;         // the trigger's stream alone: waits and expiry
   DurationMs emission_delay = 0;  // how far behind its inputs what it emits may be
+  DurationMs slack = 0;           // of every input's keep: how late its triggers may be
   bool stateless = false;         // filter and look-ups only: nothing is kept per key
 
   KeptShape trigger_shape;

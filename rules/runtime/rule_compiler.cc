@@ -271,7 +271,8 @@ void RuleCompiler::make_inputs() {
   make_fold_inputs();
   if (rule_.stream >= 0) {
     const Stream& root = schema_.root(rule_.stream);
-    for (Input& input : out_->inputs) input.keep += root.lateness + root.accept;
+    out_->slack = root.lateness + root.accept;
+    for (Input& input : out_->inputs) input.keep += out_->slack;
   }
 }
 

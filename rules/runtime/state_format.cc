@@ -93,12 +93,10 @@ uint32_t stored_number(const CompiledRule& rule, const Schema& schema) {
   return static_cast<uint32_t>(hash_bytes(text));
 }
 
-DurationMs longest_memory(const CompiledRule& rule, const Schema& schema) {
+DurationMs longest_memory(const CompiledRule& rule) {
   if (rule.stateless) return 0;
-  const DurationMs slack =
-      rule.source->stream >= 0 ? schema.root(rule.source->stream).lateness + schema.root(rule.source->stream).accept : 0;
   DurationMs longest = 0;
-  for (const Input& input : rule.inputs) longest = std::max(longest, input.keep - slack);
+  for (const Input& input : rule.inputs) longest = std::max(longest, input.keep - rule.slack);
   return longest;
 }
 

@@ -21,6 +21,6 @@ uint32_t stored_number(const CompiledRule& rule, const Schema& schema);
 
 // How far back its windows and steps look, lateness left out: how long a rule that begins without state knows less than one
 // that has always run.
-DurationMs longest_memory(const CompiledRule& rule, const Schema& schema);
+DurationMs longest_memory(const CompiledRule& rule);
 
 }  // namespace tillwatch::rules
