@@ -25,6 +25,7 @@ std::atomic<bool> interrupted{false};
 void interrupt(int) { interrupted = true; }
 
 constexpr DurationMs kRunOn = 15 * kMinute;
+constexpr size_t kStateBytes = size_t{3} << 30;  // a day of traffic fits; of a week the rest is in the store
 
 connectors::GeneratorOptions traffic_of(const DemoCommand& command, uint64_t seed) {
   const TimeMs lunch = connectors::GeneratorOptions{}.start + 12 * kHour;
@@ -95,6 +96,7 @@ class Stretch {
     options.run_on = kRunOn;
     options.max_records = command_.restarts > 0 ? 200 : 2000;  // a restart comes between two batches
     options.commit_every = std::chrono::milliseconds(50);
+    options.pipeline.state_bytes = kStateBytes;
     Runner runner(bundle_, options, source_, sink, **store);
     Observer observer([&runner](MetricsSnapshot& snapshot) { gather(runner, snapshot); });
     const Status exposed = observer.expose(command_.metrics);

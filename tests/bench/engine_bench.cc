@@ -15,6 +15,7 @@
 #include "engine/scratch_folder.h"
 #include "tests/bench/engine_memory.h"
 #include "tests/bench/engine_programs.h"
+#include "tests/bench/engine_rules.h"
 #include "tests/bench/engine_stages.h"
 #include "tests/engine/world.h"
 
@@ -28,7 +29,7 @@ constexpr size_t kFewestRecords = 10'000, kMostRecords = 20'000'000, kMostKeys =
 struct Options {
   size_t records = 300'000;
   int repetitions = 3;
-  size_t keys = 0;           // 0: 1 and 10 million
+  size_t keys = 0;        // 0: 1 and 10 million
   std::string_view only;  // empty: all parts
   bool wanted(std::string_view part) const { return only.empty() || only == part; }
 };
@@ -38,7 +39,7 @@ int misused(std::string_view what) {
              "engine_bench: {}\n\nusage: engine_bench [--records N] [--repetitions N] [--only PART] [--keys N]\n"
              "  --records N      of the traffic, about; {} to {} (default 300000)\n"
              "  --repetitions N  the median of so many runs is told; 1 to 99 (default 3)\n"
-             "  --only PART      memory, stages, files or kafka (which needs a broker's jars)\n"
+             "  --only PART      memory, rules, stages, files or kafka (which needs a broker's jars)\n"
              "  --keys N         live keys, {} to {} (default: 1 and 10 million, the latter under two memory budgets)\n",
              what, kFewestRecords, kMostRecords, kFewestRecords, kMostKeys);
   return 2;
@@ -69,9 +70,9 @@ const char* build_type() {
 }
 
 void print_keys(const Options& options, const std::string& scratch) {
-  const std::vector<MemoryRun> runs = options.keys > 0
-                                          ? std::vector<MemoryRun>{{options.keys, kBudget}}
-                                          : std::vector<MemoryRun>{{kKeys, kBudget}, {kManyKeys, kBudget}, {kManyKeys, kLargeBudget}};
+  const std::vector<MemoryRun> runs =
+      options.keys > 0 ? std::vector<MemoryRun>{{options.keys, kBudget}}
+                       : std::vector<MemoryRun>{{kKeys, kBudget}, {kManyKeys, kBudget}, {kManyKeys, kLargeBudget}};
   print_memory(runs, scratch);
 }
 
@@ -97,7 +98,8 @@ int run(const Options& options) {
   fmt::print("# tillwatch engine\n\n{}, {} cores; {}, g++ {}; {}.\n", processor(), std::thread::hardware_concurrency(),
              build_type(), __VERSION__, format_rfc3339(wall_clock_ms()));
   if (options.wanted("memory")) print_keys(options, scratch.path());  // first: its processes are copies of this one
-  if (options.only != "memory") print_records(options, scratch.path());
+  if (options.wanted("rules")) print_rule_counts(options.records, options.repetitions);
+  if (options.only != "memory" && options.only != "rules") print_records(options, scratch.path());
   return 0;
 }
 
@@ -107,8 +109,9 @@ int read_and_run(int count, char** words) {
     const std::string_view word = words[at];
     if (word == "--only" && at + 1 < count) {
       options.only = words[++at];
-      const std::array<std::string_view, 4> parts = {"memory", "stages", "files", "kafka"};
-      if (std::find(parts.begin(), parts.end(), options.only) == parts.end()) return misused("--only wants memory, stages, files or kafka");
+      const std::array<std::string_view, 5> parts = {"memory", "rules", "stages", "files", "kafka"};
+      if (std::find(parts.begin(), parts.end(), options.only) == parts.end())
+        return misused("--only wants memory, rules, stages, files or kafka");
     } else if (word == "--keys") {
       options.keys = number_after(count, words, at, kFewestRecords, kMostKeys);
       if (options.keys == 0) return misused("--keys wants a number within its limits");
