@@ -70,8 +70,10 @@ GeneratorOptions demo_traffic(uint64_t seed, TimeMs start, DurationMs length, do
   traffic.start = start;
   traffic.length = length;
   traffic.events_per_second = events_per_second;
-  // A card is used about once an hour, and gets a message or two: with fewer of them phones would be flooded.
-  traffic.cards = static_cast<int>(std::clamp(events_per_second * 800, 5000.0, 5e6));
+  // A card is used about once an hour for some hours, six times on a longer day, and each use is a message or two: with fewer of them
+  // phones would be flooded.
+  const double hours = static_cast<double>(length) / static_cast<double>(kHour);
+  traffic.cards = static_cast<int>(std::clamp(events_per_second * 800 * std::clamp(hours / 6, 1.0, 4.0), 5000.0, 5e6));
   traffic.daily_shape = false;
   traffic.settlement_delay = 3 * kMinute;
   for (const Anomaly& each : anomalies()) {

@@ -139,6 +139,7 @@ struct CompiledRule {
   uint32_t slot = 0;  // stable number of the rule in stored keys: a hash of its name
   std::vector<Input> inputs;
   std::vector<CompiledFact> facts;
+  std::vector<bool> facts_kept;  // per fact: later triggers read it (`this`), so that it stays with a trigger that came to nothing
   Program when;
   DurationMs held_for = 0;           // `when` must stay true so long before anything follows
   int hold_clock = -1;               // streams that could end it

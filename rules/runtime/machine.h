@@ -112,7 +112,7 @@ class Machine final : public Surroundings {
   void look(FoldState& state, size_t index);
   Verdict evaluate(Entry& entry, TimeMs as_of, DurationMs& waited);
   Verdict judge(Entry& entry, TimeMs as_of, DurationMs& waited);  // without writing the facts into the entry
-  void write_facts(Entry& entry);
+  void write_facts(Entry& entry, bool only_kept);
   void hit(FoldState& state, const Entry& entry);
   std::optional<size_t> open_for(const FoldState& state, TimeMs time) const;
   bool join(FoldState& state, const Entry& entry);  // false: no alert is open that it could join

@@ -264,7 +264,7 @@ Value Machine::aggregate(int index) {
 Machine::Verdict Machine::evaluate(Entry& entry, TimeMs as_of, DurationMs& waited) {
   ++counts_[static_cast<size_t>(rule_index_)].triggers;
   const Verdict verdict = judge(entry, as_of, waited);
-  write_facts(entry);
+  write_facts(entry, verdict == Verdict::skip || verdict == Verdict::no);
   return verdict;
 }
 
@@ -309,15 +309,17 @@ Machine::Verdict Machine::judge(Entry& entry, TimeMs as_of, DurationMs& waited) 
   return verdict;
 }
 
-// The facts go into the trigger's row, where `this` finds them; strings may point into the row itself, so a new one is made.
-void Machine::write_facts(Entry& entry) {
+// The facts go into the trigger's row, where `this` finds them, all of them or those it asks for; strings may point into the
+// row itself, so a new one is made.
+void Machine::write_facts(Entry& entry, bool only_kept) {
   if (rule_->facts.empty()) return;
   const KeptShape& shape = rule_->trigger_shape;
   std::vector<Value>& values = row_values_;
   values.resize(shape.layout.size());
   const size_t first_fact = shape.from.size();
   for (size_t i = 0; i < first_fact; ++i) values[i] = shape.layout.get(entry.row.data(), i);
-  for (size_t i = 0; i < rule_->facts.size(); ++i) values[first_fact + i] = facts_[i];
+  for (size_t i = 0; i < rule_->facts.size(); ++i)
+    values[first_fact + i] = !only_kept || rule_->facts_kept[i] ? facts_[i] : Value{};
   row_.clear();
   shape.layout.encode(values, row_);
   if (row_ == entry.row) return;
