@@ -457,6 +457,16 @@ void KeyState::reset() {
   thinned_pages.clear();
 }
 
+bool KeyState::has_event(uint64_t id) const {
+  if (ids) return ids->contains(id);
+  return std::any_of(log.begin(), log.end(), [id](const Entry& entry) { return entry.id == id; });
+}
+
+void KeyState::index_ids() {
+  ids = std::make_unique<absl::flat_hash_set<uint64_t>>();
+  for (const Entry& each : log) ids->insert(each.id);
+}
+
 void KeyState::seal() {
   size_t to_seal = log.without_page() / kEntriesPerPage * kEntriesPerPage;
   if (to_seal == 0) return;

@@ -152,6 +152,9 @@ struct KeyState {
     if (entry.page != Entry::kInline) changed_pages.push_back(entry.page);
   }
 
+  bool has_event(uint64_t id) const;
+  void index_ids();  // once the log is long
+
   // Gives pages to the earliest events that have none, when they fill some.
   void seal();
   // Appends the record: everything but the events in pages.
