@@ -222,7 +222,8 @@ void Terminal::alert(const AlertLine& line) {
 }
 
 void Terminal::progress(const ProgressLine& line) {
-  if (!options_.redraw) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (!options_.redraw && now - progress_said_ < std::chrono::minutes(1)) return;
   const bool chinese = options_.language == Language::zh;
   std::string text = line.done ? fmt::format("{:3.0f}%  ", 100 * std::clamp(*line.done, 0.0, 1.0)) : std::string();
   text += fmt::format("{} {}", grouped(static_cast<uint64_t>(std::llround(std::clamp(line.events_per_second, 0.0, 1e15)))),
@@ -232,6 +233,11 @@ void Terminal::progress(const ProgressLine& line) {
     text += fmt::format("  {} {} {}", chinese ? "事件时间" : "event time", time.date, time.time);
   }
   text += fmt::format("  {} {}", chinese ? "未解除告警" : "alerts open", grouped(line.alerts_open));
+  if (!options_.redraw) {
+    progress_said_ = now;
+    say(text);
+    return;
+  }
   // One column is left free, because a full line makes some terminals begin another.
   out_ << "\r\x1b[K" << painted(cut_to_width(text, static_cast<size_t>(std::max(options_.columns - 1, 0))), kDim) << std::flush;
   progress_shown_ = true;

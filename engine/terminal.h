@@ -1,6 +1,7 @@
 // Alerts, progress and the demo's scorecard for a person at a terminal. Scripts read the alerts topic or file instead.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <ostream>
@@ -17,7 +18,7 @@ std::optional<Language> find_language(std::string_view name);  // "en", "zh"
 
 struct TerminalOptions {
   bool colour = false;
-  bool redraw = false;  // whether the progress line may be overwritten; without it there is none
+  bool redraw = false;  // whether the progress line may be overwritten; without it there is one a minute
   Language language = Language::en;
   DurationMs utc_offset = 8 * kHour;  // of the times shown
   int columns = 100;                  // the progress line is cut there
@@ -82,6 +83,7 @@ class Terminal {
   TerminalOptions options_;
   std::string date_;  // last one written
   bool progress_shown_ = false;
+  std::chrono::steady_clock::time_point progress_said_ = std::chrono::steady_clock::now();  // when lines are not redrawn
 };
 
 // "15m 3s", "15分3秒".
