@@ -106,14 +106,14 @@ void RuleCompiler::describe() {
 void RuleCompiler::keep_shapes() {
   std::map<int, std::set<int>> kept;  // root → fields
   std::set<int> trigger;
-  const size_t fields = rule_.stream >= 0 ? schema_.root(rule_.stream).fields.size()
-                                          : schema_.tables[static_cast<size_t>(rule_.table)].columns.size();
+  const size_t own_fields = rule_.stream >= 0 ? schema_.root(rule_.stream).fields.size()
+                                              : schema_.tables[static_cast<size_t>(rule_.table)].columns.size();
   out_->facts_kept.assign(rule_.facts.size(), false);
   each_expression([&](const Expression& node, const Context& context) {
     const bool of_earlier = (node.node == Node::field && node.binding == kCandidate && context.candidate_is_this) ||
                             (node.node == Node::member && node.args[0]->type.with_facts);
-    if (of_earlier && static_cast<size_t>(node.index) >= fields)
-      out_->facts_kept[static_cast<size_t>(node.index) - fields] = true;
+    if (of_earlier && static_cast<size_t>(node.index) >= own_fields)
+      out_->facts_kept[static_cast<size_t>(node.index) - own_fields] = true;
     const int stream = stream_read(node, context);
     if (stream < 0) {
       const bool of_row = node.node == Node::field &&
