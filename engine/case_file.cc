@@ -143,6 +143,15 @@ std::vector<std::vector<std::string>> words_of(const AlertRecord& alert) {
   return groups;
 }
 
+void add_names(const RelatedRecord& record, std::vector<std::vector<std::string>>& groups) {
+  rapidjson::Document json;
+  json.Parse(record.json.c_str());
+  for (const char* name : {"txn_id", "message_id"}) {
+    const std::string word = text_at(json, name);
+    if (!word.empty()) groups.push_back({word});
+  }
+}
+
 Expected<std::string> save_case(const ReplayResult& result, const ReplayOptions& options, const std::vector<std::string>& paths,
                                 const std::string& id) {
   const ReplayedAlert* alert = find_alert(result, id);
@@ -155,20 +164,14 @@ Expected<std::string> save_case(const ReplayResult& result, const ReplayOptions&
   std::vector<std::vector<std::string>> groups = words_of(alert->last);
   const auto direct = related_records(options.files, schema, groups);
   if (!direct) return std::unexpected(direct.error());
-  for (const RelatedRecord& each : *direct) {
-    rapidjson::Document json;
-    json.Parse(each.json.c_str());
-    for (const char* name : {"txn_id", "message_id"}) {
-      const std::string word = text_at(json, name);
-      if (!word.empty()) groups.push_back({word});
-    }
-  }
-  const auto records = related_records(options.files, schema, groups);
-  if (!records) return std::unexpected(records.error());
+  for (const RelatedRecord& each : direct->records) add_names(each, groups);
+  const auto related = related_records(options.files, schema, groups);
+  if (!related) return std::unexpected(related.error());
+  const std::vector<RelatedRecord>& records = related->records;
   RuleCase test;
   test.name = fmt::format("as alert {} was raised", alert->last.id.substr(0, 8));
-  test.steps = steps_of(*records);
-  test.until = std::max(alert->last.changed_at, records->empty() ? 0 : records->back().event_time) + kMinute;
+  test.steps = steps_of(records);
+  test.until = std::max(alert->last.changed_at, records.empty() ? 0 : records.back().event_time) + kMinute;
   const CaseResult ran = run_case(bundle, test, rule);
   if (!ran.status) return std::unexpected(ran.status.error());
   const bool raised = std::any_of(ran.transitions.begin(), ran.transitions.end(),
@@ -180,7 +183,7 @@ Expected<std::string> save_case(const ReplayResult& result, const ReplayOptions&
       "# {} of a replay; save as {}.test.yaml beside {}.yaml, or add the case to the one that is there.\ncases:\n  - name: "
       "{}\n",
       alert->last.id, rule, rule, test.name);
-  text += rows_yaml(*records, schema) + "    given:\n" + steps_yaml(*records, schema);
+  text += rows_yaml(records, schema) + "    given:\n" + steps_yaml(records, schema);
   text += fmt::format("    until: \"{}\"\n    expect:\n", format_rfc3339(*test.until));
   for (const Transition& each : ran.transitions) text += expectation_yaml(each);
   return text;

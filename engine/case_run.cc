@@ -31,7 +31,7 @@ class CaseRun {
     offsets_.resize(inputs_.size());
   }
 
-  Status run() {
+  Status run(const std::function<void(size_t steps)>& progress) {
     start_ = test_.steps.empty() ? test_.until.value_or(0) : test_.steps.front().arrives;
     wall_ = start_;
     Status status = open();
@@ -50,6 +50,7 @@ class CaseRun {
       if (!status) break;
       status = feed(step);
       if (status) status = commit();
+      if (progress) progress(i + 1);
     }
     if (status && test_.until) {
       status = move_to(*test_.until);
@@ -90,8 +91,9 @@ class CaseRun {
       for (const auto& shard : pipeline_->shards()) next = std::min(next, shard->next_wake());
       wall_ = std::min(wall, std::max(next, wall_ + kNudge));
       quiet();
-      const Status committed = commit();
-      if (!committed) return committed;
+      if (const Status settled = pipeline_->settle(); !settled) return settled;
+      if (pipeline_->nothing_to_say()) continue;
+      if (const Status committed = commit(); !committed) return committed;
     }
     quiet();
     return {};
@@ -111,16 +113,21 @@ class CaseRun {
     if (!written) return written;
     pipeline_->confirm();
     for (const DeadLetter& letter : outcome.dead_letters) result_.refused.push_back(letter.json);
-    for (std::string& each : pipeline_->take_trace()) {
-      if (std::find(result_.stopped_by.begin(), result_.stopped_by.end(), each) == result_.stopped_by.end())
-        result_.stopped_by.push_back(std::move(each));
-    }
+    for (rules::Stop& each : pipeline_->take_trace()) note(std::move(each));
     for (const AlertRecord& alert : outcome.alerts) note(alert);
     return {};
   }
 
+  void note(rules::Stop stop) {
+    if (std::find(result_.stopped_by.begin(), result_.stopped_by.end(), stop.what) == result_.stopped_by.end())
+      result_.stopped_by.push_back(stop.what);
+    const std::string topic = stop.origin.offset < 0 ? "" : inputs_[stop.origin.input].topic;
+    result_.stops.push_back(
+        {bundle_->rules[static_cast<size_t>(stop.rule)]->name, std::move(stop.what), topic, stop.origin.offset, wall_});
+  }
+
   void note(const AlertRecord& alert) {
-    if (alert.rule != rule_) return;
+    if (!rule_.empty() && alert.rule != rule_) return;
     const auto before = known_.find(alert.id);
     const bool ended = alert.status == "resolved" || alert.status == "expired";
     const bool was_over = before != known_.end() && before->second.over;
@@ -218,9 +225,10 @@ std::vector<std::string> judge(const RuleCase& test, const CaseResult& run) {
   return wrong;
 }
 
-CaseResult run_case(const std::shared_ptr<const rules::CompiledBundle>& bundle, const RuleCase& test, const std::string& rule) {
+CaseResult run_case(const std::shared_ptr<const rules::CompiledBundle>& bundle, const RuleCase& test, const std::string& rule,
+                    const std::function<void(size_t steps)>& progress) {
   CaseRun run(bundle, test, rule);
-  const Status status = run.run();
+  const Status status = run.run(progress);
   CaseResult result = std::move(run).result();
   result.status = status;
   return result;

@@ -1,14 +1,12 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <iostream>
 
-#include "engine/base/words.h"
 #include "engine/case_file.h"
 #include "engine/commands.h"
+#include "engine/progress_line.h"
 #include "engine/replay.h"
 #include "engine/rule_bundle.h"
 
@@ -20,33 +18,6 @@ int complain(const std::string& text, int exit_code = 1) {
   return exit_code;
 }
 
-// A line that is written over, for people who wait.
-class ProgressLine {
- public:
-  explicit ProgressLine(std::string what)
-      : what_(std::move(what)), shown_(isatty(STDERR_FILENO) == 1), began_(std::chrono::steady_clock::now()) {}
-  ~ProgressLine() {
-    if (shown_) std::cerr << "\r\x1b[K";
-  }
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-
-  void operator()(uint64_t records, int64_t bytes) {
-    const auto now = std::chrono::steady_clock::now();
-    if (!shown_ || now - last_ < std::chrono::milliseconds(200)) return;
-    last_ = now;
-    const double seconds = std::chrono::duration<double>(now - began_).count();
-    std::cerr << fmt::format("\r\x1b[K{}: {} records, {} MB, {} a second", what_, grouped(records), bytes >> 20,
-                             grouped(static_cast<uint64_t>(static_cast<double>(records) / std::max(seconds, 0.001))));
-  }
-
- private:
-  const std::string what_;
-  const bool shown_;
-  const std::chrono::steady_clock::time_point began_;
-  std::chrono::steady_clock::time_point last_;
-};
-
 std::shared_ptr<const rules::CompiledBundle> load(const std::vector<std::string>& paths) {
   RuleBundleReport report;
   return load_rule_bundle(paths, false, std::cerr, report);
@@ -55,7 +26,7 @@ std::shared_ptr<const rules::CompiledBundle> load(const std::vector<std::string>
 Expected<ReplayResult> run(const std::shared_ptr<const rules::CompiledBundle>& bundle, const ReplayOptions& options,
                            const char* what) {
   ProgressLine line(what);
-  return replay(bundle, options, [&line](uint64_t records, int64_t bytes) { line(records, bytes); });
+  return replay(bundle, options, [&line](uint64_t records, int64_t bytes) { line.read(records, bytes); });
 }
 
 int compared(const ReplayCommand& command, const ReplayOptions& options, const ReplayResult& before) {

@@ -1,39 +1,30 @@
 // `tillwatch why`: what became of one transaction or alert, rule by rule, out of the files it is in.
 #include <fmt/format.h>
 #include <rapidjson/document.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <iostream>
+#include <optional>
 #include <set>
 
 #include "engine/base/words.h"
 #include "engine/case_file.h"
-#include "engine/case_run.h"
 #include "engine/commands.h"
 #include "engine/json_path.h"
+#include "engine/progress_line.h"
 #include "engine/related_records.h"
 #include "engine/replay.h"
 #include "engine/rule_bundle.h"
-#include "rules/language/wording.h"
+#include "engine/rule_verdict.h"
+#include "engine/verdict_report.h"
 
 namespace tillwatch::engine {
 namespace {
 
-// What the word for a stop means to people.
-std::string stop_text(const std::string& what, const rules::CheckedRule& rule, const rules::Schema& schema) {
-  const rules::Wording words(rule, schema, rules::Wording::Style::words);
-  const rules::Wording own = rule.stream >= 0 ? words.about_stream(rule.stream) : words.about_table(rule.table);
-  if (what == "where" && rule.where) return "it is not so that " + own.of(*rule.where);
-  if (what == "when" && rule.when) return "it is not so that " + words.of(*rule.when);
-  if (what == "except") return "an exception applies";
-  if (what == "quiet") return "it counts on an alert that is open";
-  if (what.starts_with("skip ")) return fmt::format("`{}` is missing", what.substr(5));
-  if (what == "wait") return "what it waited for did not come";
-  if (what.starts_with("then "))
-    return fmt::format("step {} of `then` ended it: what had to be missing came, or what had to come did not", what.substr(5));
-  return what;
+int complain(const std::string& text) {
+  std::cerr << "tillwatch: " << text << "\n";
+  return 1;
 }
 
 class Why {
@@ -42,158 +33,123 @@ class Why {
       : command_(command), bundle_(std::move(bundle)), schema_(bundle_->source.schema), files_(std::move(files)) {}
 
   int run() {
-    auto groups = groups_of();
-    if (!groups) return complain(groups.error().message);
-    auto records = related_records(files_, schema_, *groups);
-    if (!records) return complain(records.error().message);
-    records_ = std::move(*records);
-    const auto events =
-        std::count_if(records_.begin(), records_.end(), [](const RelatedRecord& each) { return each.stream >= 0; });
-    if (events == 0) return complain(fmt::format("no record has `{}` in it", command_.subject));
-    print_seen();
-    size_t concerned = 0;
-    for (const auto& rule : bundle_->rules) {
-      if (!rule->alerts) continue;
-      concerned += print_rule(rule->name) ? 1 : 0;
-    }
-    if (concerned == 0) fmt::print("\nNo rule starts from these records.\n");
+    subject_.id = command_.subject;
+    if (const Status known = find_alert(); !known) return complain(known.error().message);
+    if (const Status found = find_records(); !found) return complain(found.error().message);
+    if (std::none_of(subject_.records.begin(), subject_.records.end(), [](const auto& each) { return each.stream >= 0; }))
+      return complain(fmt::format("no record has `{}` in it", command_.subject));
+    if (alert_) { fmt::print("alert {}, {}: {}\n{}\n\n", alert_->id, alert_->rule, alert_->status, alert_->message_en); }
+    fmt::print("{}", seen_text(subject_, schema_));
+    const auto verdicts = ask_rules();
+    if (!verdicts) return complain(verdicts.error().message);
+    fmt::print("{}", verdicts_text(*verdicts, subject_, *bundle_));
     return 0;
   }
 
  private:
-  static int complain(const std::string& text) {
-    std::cerr << "tillwatch: " << text << "\n";
-    return 1;
-  }
-
-  // An alert's words when it is one; else the transaction's, and what shares its card and merchant.
-  Expected<std::vector<std::vector<std::string>>> groups_of() {
-    const bool alert_id =
+  // Only a replay tells which alert an id is of.
+  Status find_alert() {
+    const bool may_be =
         command_.subject.size() >= 6 && command_.subject.find_first_not_of("0123456789abcdef") == std::string::npos;
-    if (alert_id) {
-      ReplayOptions options;
-      options.files = files_;
-      const auto result = replay(bundle_, options, nullptr);
-      if (!result) return std::unexpected(result.error());
-      const auto at = result->alerts.lower_bound(command_.subject);
-      if (at != result->alerts.end() && at->first.starts_with(command_.subject)) {
-        fmt::print("alert {}, {}: {}\n{}\n\n", at->first, at->second.last.rule, at->second.last.status,
-                   at->second.last.message_en);
-        return words_of(at->second.last);
-      }
-    }
-    std::vector<std::vector<std::string>> groups = {{command_.subject}};
-    const auto own = related_records(files_, schema_, groups);
-    if (!own) return std::unexpected(own.error());
-    for (const RelatedRecord& each : *own) {
-      if (each.stream < 0) continue;
-      rapidjson::Document json;
-      json.Parse(each.json.c_str());
-      for (const auto& rule : bundle_->rules) {
-        if (rule->source->stream < 0 || schema_.clock_of(rule->source->stream) != each.stream) continue;
-        std::vector<std::string> words = key_words(*rule->source, json);
-        if (words.size() == rule->source->key.size()) groups.push_back(std::move(words));
-      }
-    }
-    return groups;
+    if (!may_be) return {};
+    ReplayOptions options;
+    options.files = files_;
+    ProgressLine line("looking for the alert");
+    const auto result = replay(bundle_, options, [&](uint64_t records, int64_t bytes) { line.read(records, bytes); });
+    if (!result) return std::unexpected(result.error());
+    const auto at = result->alerts.lower_bound(command_.subject);
+    if (at == result->alerts.end() || !at->first.starts_with(command_.subject)) return {};
+    alert_ = at->second.last;
+    subject_.id = alert_->id;
+    return {};
   }
 
-  std::vector<std::string> key_words(const rules::CheckedRule& rule, const rapidjson::Value& json) const {
+  Expected<RelatedRecords> read(const std::vector<std::vector<std::string>>& groups) const {
+    ProgressLine line("looking for its records");
+    return related_records(files_, schema_, groups, [&](uint64_t records, int64_t bytes) { line.read(records, bytes); });
+  }
+
+  // Those of the subject itself first: they say what else shares its card, its merchant and whatever rules are keyed by.
+  Status find_records() {
+    const std::vector<std::vector<std::string>> names =
+        alert_ ? words_of(*alert_) : std::vector<std::vector<std::string>>{{command_.subject}};
+    const auto direct = read(names);
+    if (!direct) return std::unexpected(direct.error());
+    std::set<std::vector<std::string>> groups(names.begin(), names.end());
+    for (const RelatedRecord& each : direct->records) {
+      if (each.stream >= 0 && is_own(each)) add_keys(each, groups);
+    }
+    auto related = read({groups.begin(), groups.end()});
+    if (!related) return std::unexpected(related.error());
+    subject_.records = std::move(related->records);
+    subject_.until = related->until;
+    subject_.left_out = related->left_out;
+    for (const RelatedRecord& each : subject_.records) subject_.own.push_back(is_own(each));
+    return {};
+  }
+
+  // A transaction's have its id in them; an alert's stand in its evidence.
+  bool is_own(const RelatedRecord& record) const {
+    if (!alert_) return record.stream >= 0 && has_word(record.json, command_.subject);
+    rapidjson::Document json;
+    json.Parse(alert_->json.c_str());
+    const rapidjson::Value* evidence = json.HasParseError() ? nullptr : value_at(json, "evidence");
+    if (evidence == nullptr || !evidence->IsArray()) return false;
+    return std::any_of(evidence->Begin(), evidence->End(), [&](const rapidjson::Value& each) {
+      return text_at(each, "topic") == record.topic && text_at(each, "partition") == std::to_string(record.partition) &&
+             text_at(each, "offset") == std::to_string(record.offset);
+    });
+  }
+
+  void add_keys(const RelatedRecord& record, std::set<std::vector<std::string>>& groups) const {
+    std::vector<std::vector<std::string>> named;
+    if (alert_) add_names(record, named);  // what settled it may be under other keys
+    groups.insert(named.begin(), named.end());
+    if (alert_) return;
+    rapidjson::Document json;
+    json.Parse(record.json.c_str());
+    for (const auto& rule : bundle_->rules) {
+      for (const rules::Input& input : rule->inputs) {
+        if (input.stream < 0 || schema_.clock_of(input.stream) != record.stream) continue;
+        std::vector<std::string> words = key_words(input, json);
+        if (!words.empty()) groups.insert(std::move(words));
+      }
+    }
+  }
+
+  // What a record is keyed by where it comes into a rule, as far as it stands in records: what is computed (a card's tail) does
+  // not, and the rest finds some more than the rule's. Empty: it has no key there.
+  std::vector<std::string> key_words(const rules::Input& input, const rapidjson::Value& json) const {
     std::vector<std::string> words;
-    const rules::Stream& root = schema_.root(rule.stream);
-    for (const rules::KeyPart& part : rule.key) {
-      const rules::Field& field = root.fields[static_cast<size_t>(part.field)];
-      const bool of_element = root.record >= 0 && static_cast<size_t>(part.field) >= root.record_fields;
-      const std::string word = field.computed || of_element ? "" : text_at(json, field.path);
-      if (!word.empty()) words.push_back(word);
+    const rules::Stream& root = schema_.root(input.stream);
+    for (const int index : input.by) {
+      const rules::Field& field = root.fields[static_cast<size_t>(index)];
+      const bool of_element = root.record >= 0 && static_cast<size_t>(index) >= root.record_fields;
+      if (field.computed || of_element) continue;
+      std::string word = text_at(json, field.path);
+      if (word.empty()) return {};
+      words.push_back(std::move(word));
     }
     return words;
   }
 
-  void print_seen() const {
-    fmt::print("Seen:\n");
-    for (const RelatedRecord& each : records_) {
-      if (each.stream < 0) continue;
-      fmt::print("  {}  {} {}/{} at offset {}\n", format_rfc3339(each.event_time),
-                 schema_.streams[static_cast<size_t>(each.stream)].name, each.topic, each.partition, each.offset);
-    }
-    const auto rows =
-        std::count_if(records_.begin(), records_.end(), [](const RelatedRecord& each) { return each.table >= 0; });
-    fmt::print("  and {} of tables\n", counted(static_cast<uint64_t>(rows), "row"));
-  }
-
-  // What the rule made of the records, one after another; false: it starts from none of them.
-  bool print_rule(const std::string& name) const {
-    const auto bundle = bundle_for(command_.rules, name);
-    if (!bundle) return false;
-    const auto found =
-        std::find_if(bundle->rules.begin(), bundle->rules.end(), [&](const auto& each) { return each->name == name; });
-    const rules::CheckedRule& rule = *(*found)->source;
-    std::string text;
-    CaseResult before;
-    RuleCase test;
-    for (const CaseStep& step : steps_of(records_)) {
-      test.steps.push_back(step);
-      if (step.kind == CaseStep::Kind::row) continue;
-      const CaseResult now = run_case(bundle, test, name);
-      text += difference(before, now, rule, step);
-      before = now;
-    }
-    text += after_the_last(bundle, test, before, rule);
-    if (text.empty()) return false;
-    fmt::print("\n{}:\n{}", name, text);
-    return true;
-  }
-
-  std::string difference(const CaseResult& before, const CaseResult& now, const rules::CheckedRule& rule,
-                         const CaseStep& step) const {
-    std::string text;
-    for (size_t i = 0; i < now.stopped_by.size(); ++i) {
-      const std::string& what = now.stopped_by[i];
-      if (std::find(before.stopped_by.begin(), before.stopped_by.end(), what) != before.stopped_by.end()) continue;
-      text += fmt::format("  {}  stopped by `{}`: {}\n", format_rfc3339(step.arrives), what, stop_text(what, rule, schema_));
-    }
-    for (size_t i = before.transitions.size(); i < now.transitions.size(); ++i) text += transition_text(now.transitions[i]);
-    return text;
-  }
-
-  // The facts stand in the alert's record.
-  static std::string transition_text(const Transition& each) {
-    std::string text = fmt::format("  {}  {}, {}{}\n", format_rfc3339(each.at), each.what, each.severity,
-                                   each.reason.empty() ? "" : ": " + each.reason);
-    if (each.what != "raise" && each.what != "update") return text;
-    rapidjson::Document json;
-    json.Parse(each.alert.json.c_str());
-    const rapidjson::Value* values = json.HasParseError() ? nullptr : value_at(json, "values");
-    if (values == nullptr || !values->IsObject()) return text;
-    for (const auto& member : values->GetObject()) {
-      const std::string value = text_at(*values, member.name.GetString());
-      const bool truth = member.value.IsBool();
-      text += fmt::format("      {} = {}\n", member.name.GetString(),
-                          truth           ? (member.value.GetBool() ? "true" : "false")
-                          : value.empty() ? "…"
-                                          : value);
-    }
-    return text + fmt::format("      {}\n", each.alert.message_en);
-  }
-
-  // Time goes on for a day: what was awaited then is decided.
-  std::string after_the_last(const std::shared_ptr<const rules::CompiledBundle>& bundle, RuleCase& test,
-                             const CaseResult& before, const rules::CheckedRule& rule) const {
-    test.until = test.steps.back().arrives + kDay;
-    const CaseResult later = run_case(bundle, test, rule.name);
-    std::string text;
-    for (size_t i = before.transitions.size(); i < later.transitions.size(); ++i) {
-      text += fmt::format("  awaited after the last record: if nothing more comes,\n{}", transition_text(later.transitions[i]));
-    }
-    return text;
+  // An alert's own rule first.
+  Expected<std::vector<RuleVerdict>> ask_rules() const {
+    ProgressLine line("asking the rules");
+    auto verdicts = verdicts_on(subject_, bundle_, [&](const auto& bundle, const RuleCase& test, const std::string& rule) {
+      return run_case(bundle, test, rule, [&](size_t steps) { line.done(steps, test.steps.size()); });
+    });
+    if (!verdicts) return std::unexpected(verdicts.error());
+    std::ranges::stable_partition(*verdicts, [&](const RuleVerdict& each) { return alert_ && each.rule == alert_->rule; });
+    return verdicts;
   }
 
   const WhyCommand& command_;
   const std::shared_ptr<const rules::CompiledBundle> bundle_;
   const rules::Schema& schema_;
   const std::vector<connectors::FileInput> files_;
-  std::vector<RelatedRecord> records_;
+  std::optional<AlertRecord> alert_;  // that it is asked of
+  Subject subject_;
 };
 
 }  // namespace

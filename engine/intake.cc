@@ -319,13 +319,15 @@ size_t Intake::route_to(const std::vector<int>& subscriptions, const std::vector
     const rules::Subscription& to = bundle_.subscriptions[at(subscription)];
     const rules::Input& input = bundle_.rules[at(to.rule)]->inputs[at(to.input)];
     if (!input.filters.empty() && !std::any_of(input.filters.begin(), input.filters.end(), all_hold)) {
-      if (trace_ != nullptr && to.input == 0 && bundle_.rules[at(to.rule)]->alerts) trace_->push_back("where");
+      if (trace_ != nullptr && to.input == 0 && bundle_.rules[at(to.rule)]->alerts)
+        trace_->push_back({"where", to.rule, event.origin});
       continue;
     }
     const bool rejected = std::any_of(input.rejects.begin(), input.rejects.end(),
                                       [&](const rules::Program& each) { return each.holds(environment); });
     if (rejected) {
-      if (trace_ != nullptr && to.input == 0 && bundle_.rules[at(to.rule)]->alerts) trace_->push_back("except");
+      if (trace_ != nullptr && to.input == 0 && bundle_.rules[at(to.rule)]->alerts)
+        trace_->push_back({"except", to.rule, event.origin});
       continue;
     }
     buffer_.clear();

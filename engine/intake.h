@@ -16,6 +16,7 @@
 #include "engine/watermarks.h"
 #include "rules/runtime/compiled_rule.h"
 #include "rules/runtime/key_state.h"
+#include "rules/runtime/machine.h"
 
 namespace tillwatch::engine {
 
@@ -31,7 +32,7 @@ class Intake {
          Exchange& exchange);
   void set_row_reader(RowReader reader) { read_row_ = std::move(reader); }
   // Collects what stopped triggers (rule tests); null: not wanted.
-  void set_trace(std::vector<std::string>* trace) { trace_ = trace; }
+  void set_trace(std::vector<rules::Stop>* trace) { trace_ = trace; }
 
   // Topics some rule needs, in alphabetical order.
   static std::vector<std::string> stream_topics(const rules::CompiledBundle& bundle);
@@ -95,7 +96,7 @@ class Intake {
   Ledger& ledger_;
   Exchange& exchange_;
   RowReader read_row_;
-  std::vector<std::string>* trace_ = nullptr;
+  std::vector<rules::Stop>* trace_ = nullptr;
   std::vector<connectors::Partition> inputs_;
   std::vector<InputPlan> plans_;
   std::vector<StreamPlan> streams_, tables_;

@@ -357,8 +357,8 @@ Status Pipeline::abort() {
   return result;
 }
 
-std::vector<std::string> Pipeline::take_trace() {
-  std::vector<std::string> taken;
+std::vector<rules::Stop> Pipeline::take_trace() {
+  std::vector<rules::Stop> taken;
   taken.swap(traces_);
   return taken;
 }

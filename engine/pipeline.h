@@ -82,7 +82,7 @@ class Pipeline {
   const rules::CompiledBundle& bundle() const { return *bundle_; }
   const rules::Tables& tables() const { return *tables_; }
   const std::vector<std::unique_ptr<rules::Shard>>& shards() const { return shards_; }
-  std::vector<std::string> take_trace();
+  std::vector<rules::Stop> take_trace();
 
   const std::vector<Feed>& feeds() const { return feeds_; }
   size_t state_budget_bytes() const { return options_.state_bytes; }
@@ -118,7 +118,7 @@ class Pipeline {
   std::vector<rules::DerivedEvent> in_flight_;             // own the bytes of events being delivered
   std::vector<AlertRecord> feed_alerts_;
   std::vector<AlertRecord> rule_alerts_;  // about the rules themselves: said with the next commit that is confirmed
-  std::vector<std::string> traces_;
+  std::vector<rules::Stop> traces_;
   // What the last confirmed commit left, for abort().
   std::string committed_watermarks_, committed_ledger_;
   bool erase_gone_ = false;  // the next commit drops the state of rules that are gone

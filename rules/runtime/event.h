@@ -13,6 +13,7 @@ namespace tillwatch::rules {
 struct Origin {
   uint32_t input = 0;  // index of the source partition
   int64_t offset = -1;
+  bool operator==(const Origin&) const = default;
 };
 
 struct Event {

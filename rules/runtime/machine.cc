@@ -334,7 +334,7 @@ void Machine::apply(const Timer& timer) {
   const Instance& instance = *state.instances[index];
   switch (timer.kind) {
     case Timer::Kind::wait:
-      trace("wait");
+      trace("wait", instance);
       state.instances.erase(state.instances.begin() + static_cast<ptrdiff_t>(index));
       break;
     case Timer::Kind::emit:
@@ -497,9 +497,20 @@ void Machine::publish(int rule, std::string_view key_bytes, KeyState& key, std::
   }
 }
 
-void Machine::trace(std::string what) {
-  if (trace_ != nullptr && rule_->alerts && std::find(trace_->begin(), trace_->end(), what) == trace_->end())
-    trace_->push_back(std::move(what));
+void Machine::trace(std::string what) { trace(std::move(what), current_ != nullptr ? current_->origin : Origin{}); }
+
+void Machine::trace(std::string what, const Instance& stopped) {
+  if (trace_ == nullptr) return;
+  // The first evidence is the trigger. What only waits has none yet, but its event is there to be asked again.
+  const Entry* const trigger = stopped.evidence.empty() ? trigger_entry(stopped.anchor) : nullptr;
+  const Origin origin = trigger != nullptr ? trigger->origin : Origin{};
+  trace(std::move(what), stopped.evidence.empty() ? origin : stopped.evidence.front().origin);
+}
+
+void Machine::trace(std::string what, const Origin& origin) {
+  if (trace_ == nullptr || !rule_->alerts) return;
+  Stop stop{std::move(what), rule_index_, origin};
+  if (std::find(trace_->begin(), trace_->end(), stop) == trace_->end()) trace_->push_back(std::move(stop));
 }
 
 void Machine::note_error() {

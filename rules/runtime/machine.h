@@ -42,6 +42,14 @@ struct RuleCounts {
   uint64_t divide_by_zero = 0, overflow = 0, currency_mismatch = 0;
 };
 
+// Why a trigger came to nothing ("when", "skip m", "then 1", "quiet").
+struct Stop {
+  std::string what;
+  int rule = -1;
+  Origin origin;  // of the trigger; offset -1: it is forgotten
+  bool operator==(const Stop&) const = default;
+};
+
 class Machine final : public Surroundings {
  public:
   // `clocks`: value per CompiledBundle::clocks, moved by the owner between runs.
@@ -68,8 +76,8 @@ class Machine final : public Surroundings {
   void after_load(int rule, KeyState& key) const;
 
   const RuleCounts& counts(int rule) const { return counts_[static_cast<size_t>(rule)]; }
-  // What stopped triggers ("when", "skip m", "then 1", "quiet"), for rule tests; null: not wanted.
-  void set_trace(std::vector<std::string>* trace) { trace_ = trace; }
+  // What stopped triggers, for rule tests and `why`; null: not wanted.
+  void set_trace(std::vector<Stop>* trace) { trace_ = trace; }
 
   // Surroundings
   Value aggregate(int index) override;
@@ -148,7 +156,9 @@ class Machine final : public Surroundings {
   void emit(const Instance& instance);
   void bind(const Instance& instance, TimeMs at);
   void note_error();
-  void trace(std::string what);
+  void trace(std::string what);  // of the trigger whose facts are being computed
+  void trace(std::string what, const Instance& stopped);
+  void trace(std::string what, const Origin& origin);
 
   const CompiledBundle& bundle_;
   const Tables& tables_;
@@ -157,7 +167,7 @@ class Machine final : public Surroundings {
   const uint32_t clock_numbers_;
   std::vector<DurationMs> least_keep_;  // per rule: the least of its inputs'
   Arena arena_;
-  std::vector<std::string>* trace_ = nullptr;
+  std::vector<Stop>* trace_ = nullptr;
 
   // machine_windows.cc
   std::optional<Value> slide(int index);  // none: every event is to be looked at

@@ -45,7 +45,7 @@ void Machine::ask(FoldState& state, size_t index) {
     return;
   }
   if (rule_->fold_table >= 0 && folded(*state.instances[index])) {
-    trace("fold");
+    trace("fold", *state.instances[index]);
     state.instances.erase(state.instances.begin() + static_cast<ptrdiff_t>(index));
     return;
   }
@@ -66,7 +66,7 @@ void Machine::answer(FoldState& state, size_t index) {
     if (entry.order() > position_) break;
     if (entry.input != rule_->over_input) continue;
     if (over.shape->layout.get(entry.row.data(), static_cast<size_t>(rule_->over_anchor)).i != anchor) continue;
-    trace("limit");
+    trace("limit", *state.instances[index]);
     state.instances.erase(state.instances.begin() + static_cast<ptrdiff_t>(index));
     return;
   }

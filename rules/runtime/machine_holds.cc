@@ -39,11 +39,11 @@ void Machine::hold(FoldState& state, const Entry& entry) {
 
 // `when` was not true at `at`: what has been held since before then is over.
 void Machine::stop_holding(FoldState& state, TimeMs at) {
-  const auto over = std::remove_if(state.instances.begin(), state.instances.end(), [at](const auto& instance) {
-    return instance->phase == Instance::Phase::holding && instance->anchor_time <= at;
+  const auto over = std::stable_partition(state.instances.begin(), state.instances.end(), [at](const auto& instance) {
+    return instance->phase != Instance::Phase::holding || instance->anchor_time > at;
   });
   if (over == state.instances.end()) return;
-  trace("for");
+  for (auto each = over; each != state.instances.end(); ++each) trace("for", **each);
   state.instances.erase(over, state.instances.end());
 }
 

@@ -107,7 +107,7 @@ void Machine::settle_early(FoldState& state, size_t index) {
       if (way.input != earlier.input || earlier.input == 0) continue;
       if (way_holds(way, *state.instances[index], earlier.row.data(), &rule_->inputs[earlier.input].shape->layout,
                     position_.at)) {
-        trace("resolve");
+        trace("resolve", *state.instances[index]);
         state.instances.erase(state.instances.begin() + static_cast<ptrdiff_t>(index));
         return;
       }
@@ -247,7 +247,7 @@ bool Machine::enter_step(FoldState& state, size_t index) {
   const Value to = step.to.empty() ? Value::of_duration(0) : step.to.run(environment_);
   if (from.missing() || to.missing()) {
     note_error();
-    trace("then " + std::to_string(instance.step + 1));
+    trace("then " + std::to_string(instance.step + 1), instance);
     state.instances.erase(state.instances.begin() + static_cast<ptrdiff_t>(index));
     return false;
   }
@@ -344,7 +344,7 @@ void Machine::step_by(FoldState& state, const Entry& entry) {
 
 // The step an instance is at came out the other way: what an earlier step raised stays open. False: the instance is gone.
 bool Machine::stop_at_step(FoldState& state, size_t index) {
-  trace("then " + std::to_string(state.instances[index]->step + 1));
+  trace("then " + std::to_string(state.instances[index]->step + 1), *state.instances[index]);
   if (state.instances[index]->fired) {
     edit(state, index).phase = Instance::Phase::open;
     return true;
@@ -422,7 +422,7 @@ void Machine::resolve_by(FoldState& state, const Entry& entry) {
       const CompiledWay& way = rule_->ways[static_cast<size_t>(index)];
       if (!way_holds(way, instance, entry.row.data(), &input.shape->layout, position_.at)) continue;
       if (!instance.fired) {  // settles the waiting steps; nothing was said
-        trace("resolve");
+        trace("resolve", instance);
         state.instances.erase(state.instances.begin() + static_cast<ptrdiff_t>(i));
         gone = true;
       } else {

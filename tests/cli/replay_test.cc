@@ -195,20 +195,5 @@ TEST(ReplayCommand, WhatIsWrongWithItsFilesIsSaid) {
   EXPECT_THAT(away.err, HasSubstr("cannot read"));
 }
 
-TEST(Why, ATransactionThatRaisesNothingIsExplained) {
-  const TestFolder folder;
-  const std::string records = folder.write(
-      "t.ndjson",
-      R"({"event_id":"e1","txn_id":"t-1","txn_type":"sale","status":"approved","occurred_at":"2026-11-22T12:00:00+08:00","amount_minor":100,"currency":"CNY","card_token":"c-1","merchant_id":"990581058120001","mcc":"5812","terminal_id":"1","stan":"1","batch_no":"1","card_type":"credit","payment_method":"card_chip","issuer_id":"i","acquirer_id":"a"})"
-      "\n");
-  const ProgramResult why = run_program("why t-1 pos.transactions=" + records);
-  EXPECT_EQ(why.exit_code, 0) << why.err;
-  EXPECT_THAT(why.out, HasSubstr("transaction pos.transactions/0 at offset 0"));
-  EXPECT_THAT(why.out, HasSubstr("stopped by `when`: it is not so that n - floor("));
-  const ProgramResult none = run_program("why t-2 pos.transactions=" + records);
-  EXPECT_EQ(none.exit_code, 1);
-  EXPECT_THAT(none.err, HasSubstr("no record has `t-2` in it"));
-}
-
 }  // namespace
 }  // namespace tillwatch
