@@ -87,6 +87,7 @@ bool may_be_latin(const std::string& word) {
       "[a-z]+(-[a-z]+)+(-[0-9]+)?"  // names of rules, gateways and hosts
       "|k[0-9]+|TPL-[A-Z]+-[0-9]+"  // of sending keys and templates
       "|top|SignatureDoesNotMatch"  // of a host, a gateway's word
+      "|[A-Z]{2}"                   // of a carrier's code, MK:0012
       "|CNY|UTC|bp"                 // of money, time and rates, as the trade writes them
       "|[0-9]+(ms|s|m|h|d)"         // durations inside a rule's own message
       "|[0-9]*SN[0-9]+"             // serial numbers
