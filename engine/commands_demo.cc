@@ -25,7 +25,7 @@ std::atomic<bool> interrupted{false};
 void interrupt(int) { interrupted = true; }
 
 constexpr DurationMs kRunOn = 15 * kMinute;
-constexpr size_t kStateBytes = size_t{3} << 30;  // a day of traffic fits; of a week the rest is in the store
+constexpr size_t kStateBytes = size_t{3} << 30;  // of some eight hours at the usual density; of more the rest is in the store
 
 connectors::GeneratorOptions traffic_of(const DemoCommand& command, uint64_t seed) {
   const TimeMs lunch = connectors::GeneratorOptions{}.start + 12 * kHour;

@@ -47,8 +47,8 @@ struct Entry {
   Order order() const { return {known_at, input == 0 ? Order::trigger : Order::evidence, id}; }
 };
 
-// Sorted by Entry::order() but for what came since the last merge(), which stands at the end; from() and behind() want a merged
-// log. Page and row of an entry change through the log only.
+// Sorted by Entry::order() but for what came since the last merge(), which stands behind merged_end(): from() and behind() do not see
+// it. Page and row of an entry change through the log only.
 class EntryLog {
  public:
   using iterator = std::vector<Entry>::iterator;
